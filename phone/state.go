@@ -1,0 +1,174 @@
+package phone
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Flag is something that is on, off, or not known because no event told it.
+type Flag uint8
+
+// The values of a [Flag].
+const (
+	NotKnown Flag = iota
+	Off
+	On
+)
+
+// Limits are how long a phone's silence is believed, see [State.Expire].
+type Limits struct {
+	Ring   time.Duration // of a ringing or dialing call
+	Talk   time.Duration // of a talking or held one
+	Repeat time.Duration // how long an equal event is a repeat, and a missed_call of the phone's own is waited for
+}
+
+const (
+	// correctable is how long after its end a call's result may be corrected by a late event.
+	correctable = time.Minute
+	// failing is how long one failed registration is one piece of news: phones tell it every 30 s.
+	failing = 10 * time.Minute
+
+	mostCalls    = 16 // of a phone at once; more come only from something that lies
+	mostAccounts = 64
+)
+
+// State is what is known of one phone from its events. Its zero value is a phone never heard of.
+// It is a value: [State.Apply] gives a new one and leaves the old untouched.
+type State struct {
+	Calls       []Call    `json:"calls,omitempty"` // those going on, the newest last
+	Ended       []Call    `json:"ended,omitempty"` // the last one, and those that a late event may still correct
+	MissedCalls int       `json:"missed_calls,omitempty"`
+	OffHook     Flag      `json:"off_hook,omitempty"`
+	Muted       Flag      `json:"muted,omitempty"`
+	MuteTold    bool      `json:"mute_told,omitempty"` // Muted comes from an event of the present call, not from its begin
+	DND         Flag      `json:"dnd,omitempty"`
+	Forward     Forward   `json:"forward,omitzero"`
+	Accounts    []Account `json:"accounts,omitempty"`
+
+	Line         Flag      `json:"line,omitempty"` // registered, as events said that name no account
+	LineFailedAt time.Time `json:"line_failed_at,omitzero"`
+
+	Name     string     `json:"name,omitempty"` // what the phone calls itself: $display_local
+	Model    string     `json:"model,omitempty"`
+	Firmware string     `json:"firmware,omitempty"`
+	IP       netip.Addr `json:"ip,omitzero"` // what the phone says of itself
+
+	Last  Event    `json:"last,omitzero"` // the last one that was no repeat
+	Heard EventSet `json:"heard,omitempty"`
+}
+
+// Forward is what a phone does with calls by itself.
+type Forward struct {
+	Always   Flag `json:"always,omitempty"`
+	Busy     Flag `json:"busy,omitempty"`
+	NoAnswer Flag `json:"no_answer,omitempty"`
+}
+
+// Account is one SIP registration that the phone told of.
+type Account struct {
+	Number     string    `json:"number"`
+	URI        string    `json:"uri,omitempty"`
+	Registered bool      `json:"registered"`
+	FailedAt   time.Time `json:"failed_at,omitzero"` // of the register_failed that was told; zero when registered since
+}
+
+// EventSet is a set of event types.
+type EventSet uint64
+
+// Has tells whether the set holds any of these.
+func (s EventSet) Has(types ...EventType) bool {
+	return slices.ContainsFunc(types, func(t EventType) bool { return s&(1<<t) != 0 })
+}
+
+// Change is something to tell the world: the event itself, or what it or passing time gave rise to.
+type Change struct {
+	Event   Event
+	Derived bool
+	Call    *Call // the call that it is about, as it stands after the change; nil for none
+}
+
+// CallState is the phone's state as a whole: that of [State.Current].
+func (s State) CallState() CallState {
+	if call := s.Current(); call != nil {
+		return call.State
+	}
+	return Idle
+}
+
+// Current is the call that stands for the phone: a talking one before a ringing, a dialing, a held
+// one, among equals the newest. It is nil when the phone is idle.
+func (s State) Current() *Call {
+	for _, state := range []CallState{Talking, Ringing, Dialing, OnHold} {
+		for i := range slices.Backward(s.Calls) {
+			if s.Calls[i].State == state {
+				return &s.Calls[i]
+			}
+		}
+	}
+	return nil
+}
+
+// LastCall is the call that ended last, nil before the first.
+func (s State) LastCall() *Call {
+	if len(s.Ended) == 0 {
+		return nil
+	}
+	return &s.Ended[len(s.Ended)-1]
+}
+
+// Any tells whether a call is in one of these states.
+func (s State) Any(states ...CallState) bool {
+	return slices.ContainsFunc(s.Calls, func(c Call) bool { return slices.Contains(states, c.State) })
+}
+
+// Up tells whether a call is up: dialing, talking or on hold.
+func (s State) Up() bool { return s.Any(Dialing, Talking, OnHold) }
+
+// Registered is on when every account heard of is registered.
+func (s State) Registered() Flag {
+	if len(s.Accounts) == 0 {
+		return s.Line
+	}
+	if slices.ContainsFunc(s.Accounts, func(a Account) bool { return !a.Registered }) {
+		return Off
+	}
+	return On
+}
+
+// ClearMissed is the state with no missed calls counted.
+func (s State) ClearMissed() State {
+	s = s.copy()
+	s.MissedCalls = 0
+	for i := range s.Ended {
+		s.Ended[i].Counted = false
+	}
+	return s
+}
+
+// Repeats tells whether an event only says again what the last one said: phones send some twice. A
+// register_failed comes every 30 s while it lasts and is one piece of news for ten minutes.
+func (s State) Repeats(e Event, window time.Duration) bool {
+	if e.Type == RegisterFailed {
+		failed := s.LineFailedAt
+		if i := s.account(e.Account.Number); i >= 0 {
+			failed = s.Accounts[i].FailedAt
+		}
+		return !failed.IsZero() && !older(failed, e.Time, failing)
+	}
+	last := s.Last
+	last.Time = e.Time
+	return last == e && !older(s.Last.Time, e.Time, window)
+}
+
+func (s State) account(number string) int {
+	return slices.IndexFunc(s.Accounts, func(a Account) bool { return a.Number == number })
+}
+
+// copy gives a state that shares nothing that changes.
+func (s State) copy() State {
+	s.Calls = slices.Clone(s.Calls)
+	s.Ended = slices.Clone(s.Ended)
+	s.Accounts = slices.Clone(s.Accounts)
+	return s
+}
