@@ -1,0 +1,155 @@
+package action
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/phone"
+)
+
+// Bounds of an answer. Of its body nothing is used; some of it is read because closing early would
+// reset the connection while a small web server is still writing.
+const (
+	maxAnswerHead = 16 << 10
+	maxAnswerBody = 4 << 10
+	bodyTime      = 500 * time.Millisecond
+	maxInterim    = 3 // answers 1xx before the one that counts
+)
+
+// requestTarget is the target of the request line as the vendor writes it: no question mark, `*` and
+// `+` as they are, `#` as %23. Nothing in an Action URI can end the line or the parameter.
+func requestTarget(uri phone.ActionURI) string {
+	var b bytes.Buffer
+	b.WriteString("/Phone_ActionURL&")
+	escape(&b, []byte(uri), "=&*+-._~")
+	return b.String()
+}
+
+// reply is the head of an answer.
+type reply struct {
+	status int
+	header http.Header
+}
+
+// request makes one request over a connection of its own. An own connection, because net/http would
+// repeat a GET by itself when a kept one dies, and the phone would dial twice.
+func (p *Phone) request(parent context.Context, to Address, login Login, target string) (reply, error) {
+	authorization, err := p.login.authorization(to, login, target)
+	if err != nil {
+		return reply{}, fmt.Errorf("%w: %w", err, ErrLogin)
+	}
+	ctx, cancel := context.WithTimeout(parent, p.opt.Timeout)
+	defer cancel()
+	conn, err := p.connect(ctx, to)
+	if err != nil {
+		if parent.Err() != nil {
+			return reply{}, context.Cause(parent)
+		}
+		return reply{}, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+
+	answer, err := p.talk(conn, to, target, authorization)
+	switch {
+	case err == nil:
+		return answer, nil
+	case parent.Err() != nil:
+		return reply{}, context.Cause(parent)
+	case ctx.Err() != nil:
+		return reply{}, ErrTimeout
+	}
+	return reply{}, fmt.Errorf("%s: %w", broken(err), ErrHTTP)
+}
+
+// connect dials, and shakes hands for https.
+func (p *Phone) connect(ctx context.Context, to Address) (net.Conn, error) {
+	conn, err := p.opt.DialContext(ctx, "tcp", to.dial())
+	if err != nil || to.Scheme != "https" {
+		return conn, err
+	}
+	secured := tls.Client(conn, to.tlsConfig())
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return secured, nil
+}
+
+// talk writes the request and reads the answer's head; its body is read and dropped.
+func (p *Phone) talk(conn net.Conn, to Address, target, authorization string) (reply, error) {
+	r := &http.Request{
+		Method: http.MethodGet,
+		URL:    &url.URL{Scheme: to.Scheme, Host: to.Host, Opaque: target},
+		Header: http.Header{"User-Agent": {p.opt.UserAgent}},
+		Close:  true,
+	}
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	if err := r.Write(conn); err != nil {
+		return reply{}, err
+	}
+	bounded := &io.LimitedReader{R: conn, N: maxAnswerHead}
+	answer, err := readAnswer(bufio.NewReader(bounded), r)
+	if err != nil {
+		if bounded.N == 0 {
+			return reply{}, errLongHead
+		}
+		return reply{}, err
+	}
+	defer answer.Body.Close()
+	bounded.N = maxAnswerBody
+	_ = conn.SetReadDeadline(time.Now().Add(bodyTime))
+	// The head has said all there is to say: a body that hangs or breaks off takes nothing of it back.
+	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswerBody)
+	return reply{answer.StatusCode, answer.Header}, nil
+}
+
+func readAnswer(from *bufio.Reader, to *http.Request) (*http.Response, error) {
+	for range maxInterim {
+		answer, err := http.ReadResponse(from, to)
+		if err != nil || answer.StatusCode >= http.StatusOK {
+			return answer, err
+		}
+		_ = answer.Body.Close()
+	}
+	return nil, errInterim
+}
+
+var (
+	errLongHead = errors.New("its answer has over 16 KiB of headers")
+	errInterim  = errors.New("its answer never came to an end")
+)
+
+// broken tells in our words what was wrong with an answer. The parser's words quote the answer, and a
+// phone may have put our own request into it, with the login.
+func broken(err error) string {
+	switch {
+	case errors.Is(err, errLongHead), errors.Is(err, errInterim):
+		return err.Error()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe),
+		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "it closed the connection without an answer"
+	}
+	return "its answer is not HTTP"
+}
+
+func bracketed(hostname string) string {
+	if strings.Contains(hostname, ":") {
+		return "[" + hostname + "]"
+	}
+	return hostname
+}
