@@ -1,0 +1,146 @@
+package mqtt
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
+)
+
+// subscribeRefused is the return code of SUBACK (MQTT 3.1.1, 3.9.3).
+const subscribeRefused = 0x80
+
+// connect opens a session: CONNACK, SUBACK, and the PUBACK of Online.
+func (c *Client) connect(ctx context.Context, broker *url.URL) (*session, error) {
+	s := newSession(c)
+	s.paho = paho.NewClient(s.options(ctx, broker))
+	err := s.open(ctx)
+	if err != nil {
+		s.cut()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) open(ctx context.Context) error {
+	cfg := &s.client.cfg
+	connected := s.paho.Connect()
+	// paho bounds dialling and CONNACK together; it is given a little more.
+	if err := s.await(ctx, connected.Done(), cfg.ConnectTimeout+time.Second); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	if err := connected.Error(); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	if err := s.subscribe(ctx); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	go s.keepPresence()
+	if err := s.await(ctx, s.present, cfg.ConnectTimeout); err != nil {
+		return fmt.Errorf("publish presence: %w", err)
+	}
+	return nil
+}
+
+// options are such that a token without error means a PUBACK: paho's own
+// reconnecting completes tokens without one, loses the order, and has a data
+// race. So each connection has a client of its own, and nothing is resumed.
+func (s *session) options(ctx context.Context, broker *url.URL) *paho.ClientOptions {
+	cfg := &s.client.cfg
+	o := paho.NewClientOptions()
+	o.Servers = []*url.URL{broker}
+	o.SetClientID(cfg.ClientID).SetUsername(cfg.Username).SetPassword(cfg.Password)
+	o.SetAutoReconnect(false).SetConnectRetry(false).SetCleanSession(true)
+	o.SetStore(noStore{}).SetOrderMatters(true)
+	o.SetProtocolVersion(4) // else every refusal is tried again as MQTT 3.1
+	o.SetConnectTimeout(cfg.ConnectTimeout).SetWriteTimeout(cfg.WriteTimeout)
+	o.SetKeepAlive(cfg.KeepAlive).SetPingTimeout(cfg.PingTimeout)
+	o.SetBinaryWill(cfg.Presence.Topic, cfg.Presence.Offline, 1, true)
+	// A message that nobody handles would never be acknowledged.
+	o.SetDefaultPublishHandler(func(paho.Client, paho.Message) {})
+	o.SetConnectionLostHandler(func(_ paho.Client, err error) { s.fail(err) })
+	o.SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
+		conn, err := cfg.dial(ctx, broker)
+		if err != nil {
+			return nil, err
+		}
+		return conn, s.hold(conn)
+	})
+	return o
+}
+
+// dial opens the connection, never through a proxy from the environment, which
+// is meant for the web.
+func (cfg *Config) dial(ctx context.Context, broker *url.URL) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	defer cancel()
+	secure := &tls.Config{MinVersion: tls.VersionTLS12}
+	if cfg.TLS != nil {
+		secure = cfg.TLS.Clone()
+	}
+	switch broker.Scheme {
+	case "ws", "wss":
+		direct := func(*http.Request) (*url.URL, error) { return nil, nil }
+		return paho.NewWebsocket(broker.String(), secure, cfg.ConnectTimeout, nil, &paho.WebsocketOptions{Proxy: direct})
+	case "mqtts", "ssl":
+		return (&tls.Dialer{Config: secure}).DialContext(ctx, "tcp", broker.Host)
+	default:
+		return (&net.Dialer{}).DialContext(ctx, "tcp", broker.Host)
+	}
+}
+
+// subscribe asks for everything at once and reads what was granted: a refusal
+// is no error to paho. Events go on without the refused ones.
+func (s *session) subscribe(ctx context.Context) error {
+	cfg := &s.client.cfg
+	receivers := map[string][]func(Message){cfg.Presence.Topic: {s.presence}}
+	filters := map[string]byte{cfg.Presence.Topic: 1}
+	for _, sub := range cfg.Subscriptions {
+		receivers[sub.Filter] = append(receivers[sub.Filter], sub.Receive)
+		filters[sub.Filter] = 1
+	}
+	for filter, receive := range receivers {
+		s.paho.AddRoute(filter, func(_ paho.Client, m paho.Message) {
+			for _, f := range receive {
+				f(Message{Topic: m.Topic(), Payload: m.Payload(), Retained: m.Retained()})
+			}
+		})
+	}
+	token := s.paho.SubscribeMultiple(filters, nil)
+	if err := s.await(ctx, token.Done(), cfg.ConnectTimeout); err != nil {
+		return err
+	}
+	if err := token.Error(); err != nil {
+		return err
+	}
+	granted, ok := token.(*paho.SubscribeToken)
+	if !ok {
+		return errors.New("no SUBACK")
+	}
+	for filter, code := range granted.Result() {
+		if code == subscribeRefused {
+			s.refused = append(s.refused, filter)
+		}
+	}
+	slices.Sort(s.refused)
+	return nil
+}
+
+// noStore makes paho keep nothing: the line is the only memory.
+type noStore struct{}
+
+func (noStore) Open()                             {}
+func (noStore) Put(string, packets.ControlPacket) {}
+func (noStore) Get(string) packets.ControlPacket  { return nil }
+func (noStore) All() []string                     { return nil }
+func (noStore) Del(string)                        {}
+func (noStore) Close()                            {}
+func (noStore) Reset()                            {}

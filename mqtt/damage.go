@@ -1,0 +1,244 @@
+package mqtt
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// errDamaged: the file is not what bbolt left there.
+var errDamaged = errors.New("file is damaged")
+
+const (
+	// compactAbove is the size under which a file is left as it is.
+	compactAbove = 8 << 20
+	closeTimeout = 100 * time.Millisecond
+)
+
+// guard calls f and turns what bbolt does on a damaged file, a panic or a
+// memory fault on its mapped pages, into errDamaged. Without SetPanicOnFault a
+// fault ends the process past every recover.
+func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("%v: %w", reason, errDamaged)
+		}
+	}()
+	return f()
+}
+
+// open opens or begins the file. errDamaged: it has to be replaced.
+func (s *Store) open() error {
+	db, err := s.openFile(s.path)
+	if err != nil {
+		return err
+	}
+	if err := guard(func() error { return s.inspect(db) }); err != nil {
+		abandon(db)
+		return err
+	}
+	if s.mostlyFree(db) {
+		db = s.compact(db)
+	}
+	if err := syncFolder(filepath.Dir(s.path)); err != nil {
+		abandon(db)
+		return err
+	}
+	s.db.Store(db)
+	return nil
+}
+
+func (s *Store) openFile(path string) (*bolt.DB, error) {
+	var db *bolt.DB
+	err := guard(func() (err error) {
+		db, err = bolt.Open(path, 0o600, &bolt.Options{
+			Timeout:      time.Second, // zero waits for the other process for ever
+			FreelistType: bolt.FreelistMapType,
+			NoSync:       s.temporary,
+			NoGrowSync:   s.temporary,
+		})
+		return err
+	})
+	var pathError *fs.PathError
+	var errno syscall.Errno
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, ErrLocked
+	case errors.Is(err, errDamaged), errors.As(err, &pathError), errors.As(err, &errno):
+		return nil, err
+	default:
+		// What is left are complaints about the contents.
+		return nil, fmt.Errorf("%w: %w", err, errDamaged)
+	}
+}
+
+// inspect looks at every page in use, for bbolt would meet damage only when it
+// comes across it, prepares the buckets, and notes what the file holds.
+func (s *Store) inspect(db *bolt.DB) error {
+	file, err := os.Stat(s.path)
+	if err != nil {
+		return err
+	}
+	// tx.Check works in a goroutine of its own, where a memory fault would end
+	// the process: walk over everything here first.
+	err = db.View(func(tx *bolt.Tx) error {
+		if file.Size() < tx.Size() {
+			return fmt.Errorf("%d of %d bytes: %w", file.Size(), tx.Size(), errDamaged)
+		}
+		return s.walk(tx)
+	})
+	if err != nil {
+		return err
+	}
+	// A commit also writes anew the one meta page that a power cut may have
+	// spoiled; tx.Check would not bear its sight.
+	if err := db.Update(prepare); err != nil {
+		return err
+	}
+	return db.View(func(tx *bolt.Tx) error {
+		var damage error
+		for err := range tx.Check() {
+			damage = fmt.Errorf("%w: %w", err, errDamaged)
+		}
+		return damage
+	})
+}
+
+func (s *Store) walk(tx *bolt.Tx) error {
+	s.found = contents{next: 1}
+	return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
+		switch string(name) {
+		case string(bucketMeta):
+			if v := b.Get(keySchema); len(v) != 8 || binary.BigEndian.Uint64(v) > schema {
+				return fmt.Errorf("written by a newer version of this program: its schema is %x, known are those up to %d", v, schema)
+			}
+		case string(bucketOutbox):
+			s.survey(b)
+		case string(bucketAside):
+			if k, _ := b.Cursor().Last(); len(k) == 8 {
+				s.found.next = max(s.found.next, binary.BigEndian.Uint64(k)+1)
+			}
+		}
+		return b.ForEach(func(_, _ []byte) error { return nil })
+	})
+}
+
+// survey counts the messages that wait.
+func (s *Store) survey(outbox *bolt.Bucket) {
+	f := &s.found
+	cursor := outbox.Cursor()
+	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
+		place := binary.BigEndian.Uint64(k)
+		if f.span.count == 0 {
+			f.first = place
+			if m, _, err := s.clock.decode(v); err == nil {
+				f.span.at = m.At
+			}
+		}
+		f.span.last = place
+		f.span.count++
+		f.span.bytes += int64(len(v))
+		f.next = max(f.next, place+1)
+	}
+}
+
+func prepare(tx *bolt.Tx) error {
+	for _, name := range [][]byte{bucketMeta, bucketOutbox, bucketAside, bucketRecords} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return tx.Bucket(bucketMeta).Put(keySchema, binary.BigEndian.AppendUint64(nil, schema))
+}
+
+// mostlyFree tells whether the file is worth copying: it never shrinks by
+// itself, and the larger its list of free pages, the more each commit costs.
+func (s *Store) mostlyFree(db *bolt.DB) bool {
+	file, err := os.Stat(s.path)
+	if err != nil {
+		return false
+	}
+	free := int64(db.Stats().FreePageN) * int64(db.Info().PageSize)
+	return file.Size() >= compactAbove && free > file.Size()/2
+}
+
+// compact copies what is in use into a small file, which takes the name while
+// both are locked, so that no other process gets in between. Without room for
+// the copy the large file stays in use.
+func (s *Store) compact(db *bolt.DB) *bolt.DB {
+	path := s.path + ".compact"
+	_ = os.Remove(path) // left there when the process was killed on the way
+	small, err := s.openFile(path)
+	if err == nil {
+		err = guard(func() error { return bolt.Compact(small, db, chunkBytes) })
+		if err == nil {
+			err = os.Rename(path, s.path)
+		}
+		if err != nil {
+			abandon(small)
+		}
+	}
+	if err != nil {
+		_ = os.Remove(path)
+		s.log.Warn().Err(err).Msg("store could not be compacted")
+		return db
+	}
+	abandon(db)
+	s.log.Info().Msg("store compacted")
+	return small
+}
+
+// syncFolder makes the name of a new file outlast a power cut: without it the
+// messages would be safe in a file that nobody finds.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = folder.Close() }()
+	if err := folder.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
+		return err // EINVAL: a file system that has no such thing
+	}
+	return nil
+}
+
+// replace sets the damaged file aside and begins a new one. The old name is
+// free at once, whatever locks the old file still holds.
+func (s *Store) replace(reason error) error {
+	aside := fmt.Sprintf("%s.damaged-%s", s.path, time.Now().UTC().Format("20060102T150405.000Z"))
+	if err := os.Rename(s.path, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot set the damaged file aside: %w", err)
+	}
+	s.log.Error().Err(reason).Str("aside", aside).Msg("store was damaged, a new one is begun")
+	if old := s.db.Swap(nil); old != nil {
+		abandon(old)
+	}
+	return s.open()
+}
+
+// abandon closes a file of which nothing more is expected. Where bbolt panicked
+// twice, in a transaction and in rolling it back, its locks stay held: that
+// goroutine is left behind.
+func abandon(db *bolt.DB) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_ = guard(db.Close)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeTimeout):
+	}
+}

@@ -1,0 +1,152 @@
+// Package embedded is an MQTT broker inside the process, for trying out and for
+// tests. It listens on loopback only and lets everybody in. It keeps retained
+// messages and sessions in memory, so a restart forgets them; it delivers what
+// it queued for an absent session in any order. It never replaces a real broker
+// and is used through ordinary MQTT clients, so one can take its place.
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"sync"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/listeners"
+	"github.com/mochi-mqtt/server/v2/packets"
+	"github.com/rs/zerolog"
+)
+
+// Broker is an MQTT broker that has its address already.
+type Broker struct {
+	listener *listener
+	log      zerolog.Logger
+}
+
+// Listen takes the address, host:port on loopback (port 0: any free one), and
+// serves nothing yet: clients wait in the backlog until Run. An address in use
+// gives an error that is syscall.EADDRINUSE.
+func Listen(addr string, log zerolog.Logger) (*Broker, error) {
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
+	if !tcp.IP.IsLoopback() {
+		return nil, fmt.Errorf("embedded broker: %s is not a loopback address", addr)
+	}
+	l, err := net.ListenTCP("tcp", tcp)
+	if err != nil {
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
+	// What mochi says below an error, each start and each client that leaves, is for its own authors.
+	if log.GetLevel() > zerolog.DebugLevel {
+		log = log.Level(zerolog.ErrorLevel)
+	}
+	return &Broker{listener: &listener{Listener: l, conns: map[net.Conn]struct{}{}}, log: log}, nil
+}
+
+// Addr is the address that was taken, host:port.
+func (b *Broker) Addr() string { return b.listener.Addr().String() }
+
+// Run serves until ctx ends, then closes every connection. It can be called
+// once and returns nil after an orderly end.
+func (b *Broker) Run(ctx context.Context) error {
+	defer func() { _ = b.listener.Close() }()
+	capabilities := mochi.NewDefaultServerCapabilities()
+	// Any other value deletes retained messages after that many seconds.
+	capabilities.MaximumMessageExpiryInterval = 0
+	// Beyond these a slow subscriber loses messages that were acknowledged to
+	// their publisher.
+	capabilities.MaximumClientWritesPending = math.MaxUint16
+	capabilities.MaximumInflight = math.MaxUint16
+
+	server := mochi.New(&mochi.Options{
+		Capabilities: capabilities,
+		Logger:       slog.New(zerolog.NewSlogHandler(b.log)),
+	})
+	if err := server.AddHook(new(everybody), nil); err != nil {
+		return fmt.Errorf("embedded broker: %w", err)
+	}
+	if err := server.AddListener(listeners.NewNet("loopback", b.listener)); err != nil {
+		return fmt.Errorf("embedded broker: %w", err)
+	}
+	if err := server.Serve(); err != nil {
+		return fmt.Errorf("embedded broker: %w", err)
+	}
+	<-ctx.Done()
+
+	// mochi waits for its clients, and for one that does not read, or has not
+	// said CONNECT yet, it waits long: without their connections none is left
+	// to wait for.
+	b.listener.closeAll()
+	if err := server.Close(); err != nil {
+		return fmt.Errorf("embedded broker: %w", err)
+	}
+	return nil
+}
+
+// listener remembers the connections it accepted.
+type listener struct {
+	net.Listener
+	mu     sync.Mutex
+	closed bool
+	conns  map[net.Conn]struct{}
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	accepted, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{Conn: accepted, listener: l}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		_ = accepted.Close()
+		return nil, net.ErrClosed
+	}
+	l.conns[c] = struct{}{}
+	return c, nil
+}
+
+func (l *listener) closeAll() {
+	_ = l.Close()
+	l.mu.Lock()
+	l.closed = true
+	open := make([]net.Conn, 0, len(l.conns))
+	for c := range l.conns {
+		open = append(open, c)
+	}
+	l.mu.Unlock()
+	for _, c := range open {
+		_ = c.Close()
+	}
+}
+
+// conn leaves its listener's memory when it is closed.
+type conn struct {
+	net.Conn
+	listener *listener
+}
+
+func (c *conn) Close() error {
+	c.listener.mu.Lock()
+	delete(c.listener.conns, c)
+	c.listener.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// everybody may connect, read and write.
+type everybody struct{ mochi.HookBase }
+
+func (*everybody) ID() string { return "everybody" }
+
+func (*everybody) Provides(what byte) bool {
+	return what == mochi.OnConnectAuthenticate || what == mochi.OnACLCheck
+}
+
+func (*everybody) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
+
+func (*everybody) OnACLCheck(*mochi.Client, string, bool) bool { return true }

@@ -1,0 +1,124 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 10 * time.Second
+
+// run serves until the test ends, and fails it when that takes long.
+func run(t *testing.T, b *Broker) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("Run does not end")
+		}
+	})
+}
+
+func listen(t *testing.T) *Broker {
+	t.Helper()
+	b, err := Listen("127.0.0.1:0", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func connect(t *testing.T, b *Broker, id string, receive paho.MessageHandler) paho.Client {
+	t.Helper()
+	c := paho.NewClient(paho.NewClientOptions().AddBroker("mqtt://" + b.Addr()).SetClientID(id).
+		SetAutoReconnect(false).SetDefaultPublishHandler(receive))
+	finish(t, c.Connect())
+	t.Cleanup(func() { c.Disconnect(100) })
+	return c
+}
+
+func finish(t *testing.T, token paho.Token) {
+	t.Helper()
+	if !token.WaitTimeout(patience) || token.Error() != nil {
+		t.Fatalf("token: %v", token.Error())
+	}
+}
+
+func TestKeepsRetainedMessages(t *testing.T) {
+	b := listen(t)
+	run(t, b)
+	heard := make(chan paho.Message, 1)
+	publisher := connect(t, b, "publisher", nil)
+	finish(t, publisher.Publish("dev/state", 1, true, "on"))
+	subscriber := connect(t, b, "subscriber", func(_ paho.Client, m paho.Message) { heard <- m })
+	finish(t, subscriber.Subscribe("dev/#", 1, nil))
+	select {
+	case m := <-heard:
+		if m.Topic() != "dev/state" || string(m.Payload()) != "on" || !m.Retained() {
+			t.Errorf("heard %s %s, retained %t", m.Topic(), m.Payload(), m.Retained())
+		}
+	case <-time.After(patience):
+		t.Error("heard nothing")
+	}
+}
+
+// TestClientsWaitForRun: from Listen on, nobody is turned away.
+func TestClientsWaitForRun(t *testing.T) {
+	b := listen(t)
+	c := paho.NewClient(paho.NewClientOptions().AddBroker("mqtt://" + b.Addr()).SetClientID("early").SetAutoReconnect(false))
+	token := c.Connect()
+	run(t, b)
+	finish(t, token)
+	c.Disconnect(100)
+}
+
+// TestEndsInSpiteOfSilentClients has connections that never say anything, one
+// of them in the middle of a packet.
+func TestEndsInSpiteOfSilentClients(t *testing.T) {
+	b := listen(t)
+	run(t, b)
+	for _, first := range []string{"", "\x10"} {
+		conn, err := net.Dial("tcp", b.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if _, err := conn.Write([]byte(first)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	connect(t, b, "after them", nil)
+}
+
+func TestAddressInUse(t *testing.T) {
+	b := listen(t)
+	run(t, b)
+	if _, err := Listen(b.Addr(), zerolog.Nop()); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("Listen: %v", err)
+	}
+}
+
+func TestLoopbackOnly(t *testing.T) {
+	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "nonsense", ""} {
+		if _, err := Listen(addr, zerolog.Nop()); err == nil {
+			t.Errorf("%q was taken", addr)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package mqtt
+
+import (
+	"container/heap"
+	"time"
+)
+
+// entry is something that has a place in line: a retained topic, a message, or
+// a span of messages that are on disk only. Exactly one of topic, span and
+// message is in use.
+type entry struct {
+	place uint64
+	index int // in the queue, -1 when not there
+
+	topic *topic
+	span  *span
+
+	message Message
+	size    int64 // as stored
+	disk    diskState
+	kept    bool      // its receipt said that it is stored
+	foreign bool      // written by an earlier process
+	expires time.Time // of a message with KeepFor, else zero
+}
+
+// diskState tells how far a message is on its way to the disk.
+type diskState uint8
+
+const (
+	diskNever   diskState = iota // it does not go there
+	diskQueued                   // the writer has not taken it yet
+	diskWriting                  // it is in the transaction under way
+	diskStored
+	diskFailed // its transaction failed; a failed sync may still have left it there
+)
+
+// promised tells whether the message counts as kept: its receipt is open or
+// said so.
+func (d diskState) promised() bool {
+	return d == diskQueued || d == diskWriting || d == diskStored
+}
+
+// span is a run of stored messages of which only this is in memory. All stored
+// messages from the place of its entry to last belong to it.
+type span struct {
+	last  uint64
+	count int
+	bytes int64
+	at    time.Time // of the first one, or a little before
+}
+
+// queue is what waits, the lowest place first.
+type queue struct{ entries entries }
+
+func (q *queue) empty() bool { return len(q.entries) == 0 }
+
+func (q *queue) first() *entry { return q.entries[0] }
+
+func (q *queue) add(e *entry) { heap.Push(&q.entries, e) }
+
+func (q *queue) remove(e *entry) { heap.Remove(&q.entries, e.index) }
+
+// move gives a waiting entry another place.
+func (q *queue) move(e *entry, place uint64) {
+	e.place = place
+	heap.Fix(&q.entries, e.index)
+}
+
+// entries implements heap.Interface.
+type entries []*entry
+
+func (es entries) Len() int           { return len(es) }
+func (es entries) Less(i, j int) bool { return es[i].place < es[j].place }
+func (es entries) Swap(i, j int) {
+	es[i], es[j] = es[j], es[i]
+	es[i].index, es[j].index = i, j
+}
+
+// Push is called by package heap only.
+func (es *entries) Push(x any) {
+	e, _ := x.(*entry)
+	e.index = len(*es)
+	*es = append(*es, e)
+}
+
+// Pop is called by package heap only.
+func (es *entries) Pop() any {
+	old := *es
+	e := old[len(old)-1]
+	old[len(old)-1] = nil
+	*es = old[:len(old)-1]
+	e.index = -1
+	return e
+}

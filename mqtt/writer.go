@@ -1,0 +1,224 @@
+package mqtt
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+)
+
+const (
+	// cleanDelay is how long acknowledged messages may stay on disk when
+	// nothing else has to be written. After a crash they are sent again.
+	cleanDelay = 200 * time.Millisecond
+	// retryDelay is the pause after a failed transaction.
+	retryDelay = 2 * time.Second
+)
+
+// work is what the writer has to do next.
+type work struct {
+	transaction
+	receipts []*Receipt
+}
+
+func newWork() work {
+	return work{transaction: transaction{records: map[string][]byte{}}}
+}
+
+// presses tells whether somebody waits for the work.
+func (w *work) presses() bool {
+	return len(w.receipts) > 0 || len(w.puts) > 0 || len(w.records) > 0 || len(w.aside) > 0
+}
+
+// write is the one goroutine that uses the store: it commits everything that
+// was published since its last transaction in one, and reads back the messages
+// whose turn has come. When finish is closed it commits what is left and ends.
+func (c *Client) write(finish <-chan struct{}) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	armed := true
+	for {
+		due, last := false, false
+		select {
+		case <-c.wakeWriter:
+		case <-timer.C:
+			due, armed = true, false
+		case <-finish:
+			last = true
+		}
+		w, cleaning := c.takeWork(due || last)
+		ok := w == nil || c.commit(w)
+		if last {
+			return
+		}
+		ok = c.load() && ok
+		switch {
+		case !ok:
+			timer.Reset(retryDelay)
+			armed = true
+		case cleaning && !armed: // else a stream of wake-ups would put it off for ever
+			timer.Reset(cleanDelay)
+			armed = true
+		}
+	}
+}
+
+// takeWork returns what to commit now: nil when there is nothing, or only
+// cleaning up that has time. After a failure an empty transaction is tried when
+// it is due, to see whether the disk takes it again.
+func (c *Client) takeWork(due bool) (w *work, cleaning bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	taken := c.work
+	if !taken.presses() {
+		if !due {
+			return nil, len(taken.deletes) > 0
+		}
+		if len(taken.deletes) == 0 && c.status.StoreErr == nil {
+			return nil, false
+		}
+	}
+	c.work = newWork()
+	queued := taken.puts
+	taken.puts = make([]*entry, 0, len(queued))
+	for _, e := range queued {
+		if e.disk == diskQueued { // otherwise it was acknowledged meanwhile
+			e.disk = diskWriting
+			taken.puts = append(taken.puts, e)
+		}
+	}
+	return &taken, false
+}
+
+// commit stores the work, in a new file when the old one is damaged.
+func (c *Client) commit(w *work) (ok bool) {
+	err := c.store.commit(&w.transaction)
+	if errors.Is(err, errDamaged) {
+		err = c.commitAnew(w, err)
+	}
+	if err != nil {
+		err = fmt.Errorf("store: %w", err)
+	}
+	c.book(w, err)
+	for _, r := range w.receipts {
+		r.settle(err)
+	}
+	return err == nil
+}
+
+// commitAnew replaces a damaged file and stores there, beside the work, every
+// message that is still in memory.
+func (c *Client) commitAnew(w *work, reason error) error {
+	if err := c.store.replace(reason); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	again, lost := c.line.restart()
+	c.mu.Unlock()
+	wake(c.wakeSender)
+	if lost > 0 {
+		c.log.Error().Int("messages", lost).Msg("messages waited in the damaged store only")
+	}
+	w.puts = append(again, w.puts...)
+	w.deletes = nil
+	return c.store.commit(&w.transaction)
+}
+
+// book notes in line what became of a transaction.
+func (c *Client) book(w *work, err error) {
+	c.mu.Lock()
+	if err == nil {
+		for _, e := range w.puts {
+			c.line.committed(e)
+		}
+	} else {
+		c.takeBack(w)
+	}
+	before := c.status.StoreErr
+	c.status.StoreErr = err
+	c.mu.Unlock()
+	c.logStore(before, err)
+}
+
+// takeBack keeps of a failed transaction what another one has to do, unless
+// something newer came.
+func (c *Client) takeBack(w *work) {
+	var retries []*entry
+	for _, e := range w.puts {
+		retry, onDisk := c.line.failed(e)
+		if retry {
+			retries = append(retries, e)
+		}
+		if onDisk {
+			w.deletes = append(w.deletes, e.place)
+		}
+	}
+	c.work.puts = append(retries, c.work.puts...)
+	c.work.deletes = append(w.deletes, c.work.deletes...)
+	c.work.aside = append(w.aside, c.work.aside...)
+	newer := c.work.records
+	c.work.records = w.records
+	maps.Copy(c.work.records, newer)
+}
+
+// load reads back the span whose turn has come, if there is one.
+func (c *Client) load() (ok bool) {
+	c.mu.Lock()
+	e := c.line.wanted
+	if e == nil {
+		c.mu.Unlock()
+		return true
+	}
+	from, of := e.place, *e.span
+	c.mu.Unlock()
+
+	read, err := c.store.read(from, of)
+	if errors.Is(err, errDamaged) {
+		w := newWork()
+		err = c.commitAnew(&w, err)
+		c.book(&w, err)
+		return err == nil
+	}
+	if err != nil {
+		w := newWork()
+		c.book(&w, fmt.Errorf("store: %w", err))
+		return false
+	}
+
+	c.mu.Lock()
+	missing := c.line.loaded(e, read)
+	for _, place := range read.unreadable {
+		c.work.aside = append(c.work.aside, asided{place: place})
+		c.status.SetAside++
+	}
+	c.mu.Unlock()
+	if missing > 0 {
+		c.log.Error().Int("messages", missing).Int("unreadable", len(read.unreadable)).Msg("stored messages did not come back")
+	}
+	wake(c.wakeSender)
+	wake(c.wakeWriter)
+	return true
+}
+
+func (c *Client) logStore(before, now error) {
+	switch {
+	case now == nil && before != nil:
+		c.log.Info().Msg("store works again")
+	case now != nil && (before == nil || before.Error() != now.Error()):
+		c.log.Error().Err(now).Msg("store cannot be written")
+	}
+}
+
+// acknowledged takes a message out of line and, soon, off the disk.
+func (c *Client) acknowledged(s *shipment) {
+	c.mu.Lock()
+	if c.line.acknowledge(s) {
+		c.work.deletes = append(c.work.deletes, s.place)
+	}
+	first := len(c.work.deletes) == 1
+	c.mu.Unlock()
+	if first {
+		wake(c.wakeWriter)
+	}
+	wake(c.wakeSender)
+}
