@@ -1,0 +1,165 @@
+// Package bridge is the application: it turns what phones report into MQTT messages and MQTT commands
+// into requests to phones.
+//
+// One event: [Bridge.ServeHTTP] judges the request and has it understood (intake.go), the phone's
+// device takes it under its lock, where state, payloads and the place in line are made in one step
+// (device.go), and the phone is answered when the receipt says that the event is on disk.
+//
+// One command: [Bridge.Receive] parses it and puts it into that phone's queue (commands.go), the
+// phone's worker judges it by the state, sends the requests (worker.go) and publishes one result.
+//
+// A command never changes a phone's state: only the phone's next event does. Nothing is ever taken
+// from a retained message. No lock is held during I/O; a device's lock is taken before that of the
+// outbox, never after.
+package bridge
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/phone2mqtt/phone2mqtt/mqtt"
+	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/phone/action"
+)
+
+// Config is what the bridge is told at start.
+type Config struct {
+	Version  string
+	Base     string // topic root, without a slash at its ends
+	Embedded bool   // the broker is the try-out one
+	HTTPURL  string // how phones reach the intake
+
+	Phones       []Phone // the listed ones
+	Learn        bool    // take in phones that are not listed
+	Tokens       []string
+	Allow        []netip.Prefix
+	Rate         int // events a second from one address; 0: no limit
+	DefaultEvent phone.EventType
+	Charset      phone.Charset
+	EventFresh   time.Duration
+	Limits       phone.Limits
+
+	Login         action.Login // goes only to phones listed with their host, or whose events carry the token
+	PhoneTimeout  time.Duration
+	KeyPause      time.Duration
+	CommandTTL    time.Duration
+	ProbeInterval time.Duration
+}
+
+// Phone is one listed phone.
+type Phone struct {
+	MAC  phone.MAC
+	Host string // host[:port] or https://host[:port]; empty: where its events come from
+}
+
+// Broker takes what is to be published. It is a [mqtt.Client], or in tests one that fails.
+type Broker interface {
+	Publish(mqtt.Batch) *mqtt.Receipt
+	Status() mqtt.Status
+}
+
+// Records gives back what an earlier process put into its batches. It is a [mqtt.Store].
+type Records interface {
+	Records(prefix string, visit func(key string, value []byte) error) error
+}
+
+// Bridge connects phones and a broker.
+type Bridge struct {
+	cfg     Config
+	topics  topics
+	broker  Broker
+	log     zerolog.Logger
+	started time.Time
+
+	phones   registry
+	limiter  limiter
+	refusals quiet
+
+	workers  sync.WaitGroup
+	stopping context.Context
+	stop     context.CancelCauseFunc
+}
+
+// New makes a bridge from its configuration and the records that an earlier one left in the store. It
+// publishes all retained topics and starts nothing else: see [Bridge.Run]. The error is the store's.
+func New(cfg Config, broker Broker, records Records, log zerolog.Logger) (*Bridge, error) {
+	b := &Bridge{
+		cfg:     cfg,
+		topics:  topics{cfg.Base},
+		broker:  broker,
+		log:     log,
+		started: time.Now(),
+		phones:  newRegistry(),
+		limiter: newLimiter(cfg.Rate),
+	}
+	b.stopping, b.stop = context.WithCancelCause(context.Background())
+	if err := b.restore(records); err != nil {
+		return nil, err
+	}
+	b.publishInfo()
+	return b, nil
+}
+
+// Inbound are the topic filters whose messages belong to [Bridge.Receive], below a topic root.
+func Inbound(base string) []string {
+	return []string{base + "/+/set", base + "/+/set/+", base + "/bridge/request/#"}
+}
+
+// Presence tells below a topic root that the bridge is there.
+func Presence(base string) mqtt.Presence {
+	return mqtt.Presence{Topic: base + "/bridge/state", Online: []byte(online), Offline: []byte(offline)}
+}
+
+// Receive takes one message from the broker. It never blocks.
+func (b *Bridge) Receive(m mqtt.Message) {
+	if op, ok := b.topics.request(m.Topic); ok {
+		b.receiveRequest(op, m)
+		return
+	}
+	b.receiveCommand(m)
+}
+
+// Run probes the phones until ctx ends. Then it takes no more commands, ends those that run or wait,
+// each with its result, and returns.
+func (b *Bridge) Run(ctx context.Context) error {
+	b.probeAll(ctx)
+	b.stop(errStopped)
+	for _, d := range b.phones.all() {
+		b.stopQueue(d)
+	}
+	b.workers.Wait()
+	return nil
+}
+
+type infoPayload struct {
+	Version   string  `json:"version"`
+	StartedAt stamp   `json:"started_at"`
+	Base      string  `json:"base"`
+	Broker    string  `json:"broker"`
+	Phones    int     `json:"phones"`
+	HTTPURL   *string `json:"http_url"`
+}
+
+func (b *Bridge) publishInfo() {
+	broker := b.broker.Status().Broker
+	if b.cfg.Embedded {
+		broker += " (embedded, for trying out only)"
+	}
+	b.broker.Publish(mqtt.Batch{Messages: []mqtt.Message{{
+		Topic:    b.topics.info(),
+		Retained: true,
+		Last:     true,
+		Payload: marshal(infoPayload{
+			Version:   b.cfg.Version,
+			StartedAt: stamp(b.started),
+			Base:      b.cfg.Base,
+			Broker:    broker,
+			Phones:    len(b.phones.all()),
+			HTTPURL:   known(b.cfg.HTTPURL),
+		}),
+	}}})
+}

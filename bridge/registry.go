@@ -1,0 +1,143 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/phone/book"
+)
+
+// mostLearned is how many phones are taken in that nobody listed: whoever may send events could
+// otherwise fill memory and store with invented ones.
+const mostLearned = 1000
+
+var (
+	errUnidentified = errors.New("no phone can be identified: the Action URL carries no $mac, and not exactly one known phone has this address")
+	errUnknownPhone = errors.New("unknown phone")
+)
+
+// registry is the phones that the bridge knows.
+type registry struct {
+	book *book.Book
+
+	mu      sync.RWMutex
+	devices map[phone.MAC]*device
+	learned int
+}
+
+func newRegistry() registry {
+	return registry{book: book.New(), devices: make(map[phone.MAC]*device)}
+}
+
+func (r *registry) find(mac phone.MAC) *device {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.devices[mac]
+}
+
+func (r *registry) all() []*device {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Collect(maps.Values(r.devices))
+}
+
+func (r *registry) add(d *device) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.devices[d.mac] = d
+	if !d.listed {
+		r.learned++
+	}
+}
+
+func (r *registry) remove(d *device) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.devices[d.mac] != d {
+		return
+	}
+	delete(r.devices, d.mac)
+	r.book.Forget(d.mac)
+	if !d.listed {
+		r.learned--
+	}
+}
+
+// deviceOf finds the phone that an event is of: by its MAC, or without one by the address that it came
+// from. A phone seen for the first time is learned, where that is wanted and there is room.
+func (b *Bridge) deviceOf(mac phone.MAC, source netip.Addr) (*device, error) {
+	if mac == "" {
+		if mac = b.phones.book.Only(source); mac == "" {
+			return nil, errUnidentified
+		}
+	}
+	if d := b.phones.find(mac); d != nil {
+		return d, nil
+	}
+	if !b.cfg.Learn {
+		return nil, fmt.Errorf("phone %s is not listed and LEARN is off: %w", mac, errUnknownPhone)
+	}
+	return b.learn(mac)
+}
+
+func (b *Bridge) learn(mac phone.MAC) (*device, error) {
+	r := &b.phones
+	r.mu.Lock()
+	d := r.devices[mac]
+	if d == nil && r.learned >= mostLearned {
+		r.mu.Unlock()
+		return nil, fmt.Errorf("phone %s is not listed and %d phones are learned already: %w", mac, mostLearned, errUnknownPhone)
+	}
+	isNew := d == nil
+	if isNew {
+		d = b.newDevice(mac, false, record{})
+		r.devices[mac] = d
+		r.learned++
+	}
+	r.mu.Unlock()
+	if isNew {
+		b.publishInfo()
+	}
+	return d, nil
+}
+
+// forget removes a learned phone and all that is kept of it.
+func (b *Bridge) forget(d *device) {
+	d.mu.Lock()
+	d.removed = true
+	d.expiry.Stop()
+	b.broker.Publish(b.clearing(d.mac))
+	d.mu.Unlock()
+	b.phones.remove(d)
+	b.stopQueue(d)
+	b.publishInfo()
+}
+
+// locate notes where an event came from. It returns the phone that lost its address to this one.
+//
+// An address that differs from what the phone says of itself is that of something in between: a
+// command must not go there. The phone's own word counts only with the token.
+func (b *Bridge) locate(d *device, e phone.Event, from origin) (robbed *device) {
+	b.phones.book.Seen(d.mac, from.source)
+	address := from.source
+	if e.IP.IsValid() && e.IP != from.source {
+		if !from.token || !b.allowed(e.IP) {
+			b.phones.book.Release(d.mac)
+			return nil
+		}
+		address = e.IP
+	}
+	if loser := b.phones.book.Take(d.mac, address.String()); loser != "" {
+		return b.phones.find(loser)
+	}
+	return nil
+}
+
+func (b *Bridge) allowed(ip netip.Addr) bool {
+	return slices.ContainsFunc(b.cfg.Allow, func(p netip.Prefix) bool { return p.Contains(ip) })
+}

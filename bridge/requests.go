@@ -1,0 +1,122 @@
+package bridge
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/mqtt"
+	"github.com/phone2mqtt/phone2mqtt/phone"
+)
+
+// requestPayload is what a bridge request may hold, in the form that zigbee2mqtt made usual.
+type requestPayload struct {
+	Transaction json.RawMessage `json:"transaction"`
+	MAC         string          `json:"mac"`
+	Name        *string         `json:"name"`
+}
+
+type responsePayload struct {
+	Data        any             `json:"data"`
+	Status      string          `json:"status"`
+	Error       string          `json:"error,omitempty"`
+	Transaction json.RawMessage `json:"transaction,omitempty"`
+}
+
+// longestName is how many characters a phone's name may have: a state in Home Assistant has 255, and
+// this one stands before others.
+const longestName = 100
+
+// operations are the bridge requests.
+var operations = map[string]func(*Bridge, requestPayload) (any, error){
+	"health_check": (*Bridge).healthCheck,
+	"phone/remove": (*Bridge).removePhone,
+	"phone/rename": (*Bridge).renamePhone,
+}
+
+// receiveRequest answers one bridge request.
+func (b *Bridge) receiveRequest(op string, m mqtt.Message) {
+	if len(m.Payload) == 0 {
+		return
+	}
+	var request requestPayload
+	err := json.Unmarshal(m.Payload, &request)
+	if m.Retained {
+		b.clear(m.Topic)
+		b.answerRequest(op, request, nil, errors.New("the broker kept this request from before phone2mqtt subscribed; it is not run and was cleared"))
+		return
+	}
+	if err != nil {
+		b.answerRequest(op, request, nil, errors.New("the payload is not a JSON object of the expected form, such as {} or {\"mac\":\"001fc11a8b6c\"}"))
+		return
+	}
+	run, ok := operations[op]
+	if !ok {
+		b.answerRequest(op, request, nil, fmt.Errorf("unknown request %q; known are %s", op, strings.Join(slices.Sorted(maps.Keys(operations)), ", ")))
+		return
+	}
+	data, err := run(b, request)
+	b.answerRequest(op, request, data, err)
+}
+
+func (b *Bridge) answerRequest(op string, request requestPayload, data any, err error) {
+	response := responsePayload{Data: data, Status: statusOK, Transaction: request.Transaction}
+	if data == nil {
+		response.Data = struct{}{}
+	}
+	if err != nil {
+		response.Status, response.Error = statusError, err.Error()
+	}
+	b.broker.Publish(mqtt.Batch{Messages: []mqtt.Message{{Topic: b.topics.response(op), Payload: marshal(response), KeepFor: time.Minute}}})
+}
+
+func (b *Bridge) healthCheck(requestPayload) (any, error) {
+	return map[string]bool{"healthy": b.missing() == nil}, nil
+}
+
+// removePhone forgets a learned phone. A listed one would be back at the next start.
+func (b *Bridge) removePhone(request requestPayload) (any, error) {
+	d, err := b.named(request)
+	if err != nil {
+		return nil, err
+	}
+	if d.listed {
+		return nil, fmt.Errorf("phone %s is listed in PHONES; remove it there", d.mac)
+	}
+	b.forget(d)
+	b.log.Info().Str("mac", string(d.mac)).Msg("phone removed by request")
+	return map[string]string{"mac": string(d.mac)}, nil
+}
+
+// renamePhone gives a phone a name that wins over its own; an empty one gives it back.
+func (b *Bridge) renamePhone(request requestPayload) (any, error) {
+	d, err := b.named(request)
+	if err != nil {
+		return nil, err
+	}
+	if request.Name == nil || len([]rune(*request.Name)) > longestName {
+		return nil, fmt.Errorf("name is missing or longer than %d characters", longestName)
+	}
+	d.mu.Lock()
+	d.renamed = strings.TrimSpace(*request.Name)
+	d.mu.Unlock()
+	b.refresh(d)
+	return map[string]string{"mac": string(d.mac), "name": *request.Name}, nil
+}
+
+// named is the phone that a request is about.
+func (b *Bridge) named(request requestPayload) (*device, error) {
+	mac, err := phone.ParseMAC(request.MAC)
+	if err != nil {
+		return nil, fmt.Errorf("mac %.40q: %w", request.MAC, err)
+	}
+	d := b.phones.find(mac)
+	if d == nil {
+		return nil, fmt.Errorf("no phone %s is known", mac)
+	}
+	return d, nil
+}

@@ -1,0 +1,157 @@
+package bridge
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/mqtt"
+	"github.com/phone2mqtt/phone2mqtt/phone"
+)
+
+const (
+	statusOK      = "ok"
+	statusSkipped = "skipped"
+	statusError   = "error"
+
+	// resultKeep is how long a result waits for a broker, and how long a transaction is remembered.
+	resultKeep = time.Minute
+	// longestCommand is how much of a command's name is echoed: that of an unknown one is anybody's.
+	longestCommand = 64
+	// mostAnswers is how many transactions of one phone are remembered at most.
+	mostAnswers = 1000
+)
+
+// outcome is what became of a command.
+type outcome struct {
+	status     string
+	code       string
+	text       string // for a person: what was wrong and what to do
+	httpStatus int
+	sent       int
+	assumed    bool
+}
+
+// refused is a command that was not run.
+func refused(code, text string) outcome { return outcome{}.because(code, text) }
+
+// failed is a command that an error of ours ended before it began.
+func failed(err error) outcome { return refused(codeOf(err), err.Error()) }
+
+// unreadable is a command that could not be parsed.
+func unreadable(err error) outcome {
+	code := "payload"
+	if bad, ok := errors.AsType[*phone.CommandError](err); ok {
+		code = bad.Code
+	}
+	return refused(code, err.Error())
+}
+
+func (o outcome) because(code, text string) outcome {
+	o.status, o.code, o.text = statusError, code, text
+	return o
+}
+
+type resultPayload struct {
+	Transaction json.RawMessage `json:"transaction"`
+	Command     *string         `json:"command"`
+	Status      string          `json:"status"`
+	Code        *string         `json:"code"`
+	Error       *string         `json:"error"`
+	HTTPStatus  *int            `json:"http_status"`
+	Sent        int             `json:"sent"`
+	DurationMS  int64           `json:"duration_ms"`
+	Time        stamp           `json:"time"`
+	MAC         phone.MAC       `json:"mac"`
+	Assumed     bool            `json:"assumed,omitempty"`
+	Repeated    bool            `json:"repeated,omitempty"`
+}
+
+// conclude publishes the result of a command that was in the queue, and again for each repeat of its
+// transaction that came meanwhile.
+func (b *Bridge) conclude(d *device, j job, o outcome) {
+	r := b.respond(d.mac, j.command, o, j.at)
+	d.queue.mu.Lock()
+	repeats := d.queue.answers.settle(j.command.Transaction, r)
+	d.queue.mu.Unlock()
+	r.Repeated = true
+	for range repeats {
+		b.publishResult(d.mac, r)
+	}
+}
+
+// respond publishes the one result of a command that came in at since.
+func (b *Bridge) respond(mac phone.MAC, cmd phone.Command, o outcome, since time.Time) resultPayload {
+	now := time.Now()
+	r := resultPayload{
+		Transaction: cmd.Transaction,
+		Command:     known(cmd.Name[:min(len(cmd.Name), longestCommand)]),
+		Status:      o.status,
+		Code:        known(o.code),
+		Error:       known(o.text),
+		HTTPStatus:  known(o.httpStatus),
+		Sent:        o.sent,
+		DurationMS:  now.Sub(since).Milliseconds(),
+		Time:        stamp(now),
+		MAC:         mac,
+		Assumed:     o.assumed,
+	}
+	b.log.Debug().Str("mac", string(mac)).Str("command", cmd.Name).Str("status", o.status).Str("code", o.code).Int("sent", o.sent).Msg("command answered")
+	b.publishResult(mac, r)
+	return r
+}
+
+func (b *Bridge) publishResult(mac phone.MAC, r resultPayload) {
+	b.broker.Publish(mqtt.Batch{Messages: []mqtt.Message{{Topic: b.topics.result(mac), Payload: marshal(r), KeepFor: resultKeep}}})
+}
+
+// answers remembers the results of one phone's commands by transaction: a QoS 1 publisher may send a
+// command twice. The queue's lock guards it.
+type answers map[string]*answer
+
+type answer struct {
+	at      time.Time
+	result  *resultPayload // nil while the command waits or runs
+	repeats int            // that came while it did
+}
+
+// repeat tells whether a transaction was seen already, and gives its result when there is one.
+func (a answers) repeat(transaction json.RawMessage, now time.Time) (*resultPayload, bool) {
+	seen, ok := a[string(transaction)]
+	if transaction == nil || !ok || seen.result != nil && now.Sub(seen.at) >= resultKeep {
+		return nil, false
+	}
+	if seen.result == nil {
+		seen.repeats++
+		return nil, true
+	}
+	r := *seen.result
+	r.Repeated = true
+	return &r, true
+}
+
+// expect notes a transaction whose result is still to come, and drops those that are over.
+func (a *answers) expect(transaction json.RawMessage, now time.Time) {
+	if transaction == nil {
+		return
+	}
+	if *a == nil {
+		*a = make(answers)
+	}
+	for key, seen := range *a {
+		if seen.result != nil && (now.Sub(seen.at) >= resultKeep || len(*a) >= mostAnswers) {
+			delete(*a, key)
+		}
+	}
+	(*a)[string(transaction)] = &answer{at: now}
+}
+
+// settle notes a result and tells how many repeats wait for it.
+func (a answers) settle(transaction json.RawMessage, r resultPayload) (repeats int) {
+	seen, ok := a[string(transaction)]
+	if transaction == nil || !ok {
+		return 0
+	}
+	seen.result = &r
+	return seen.repeats
+}

@@ -1,0 +1,143 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/phone/action"
+)
+
+// work does what waits for one phone, one thing after the other, and ends when nothing is left.
+func (b *Bridge) work(d *device) {
+	for {
+		j, ctx, ok := d.queue.next(b.stopping)
+		if !ok {
+			return
+		}
+		if j.probe {
+			b.probe(ctx, d)
+			continue
+		}
+		b.conclude(d, j, b.execute(ctx, d, j))
+	}
+}
+
+// execute runs one command, and tells what became of it.
+func (b *Bridge) execute(ctx context.Context, d *device, j job) outcome {
+	cmd := j.command
+	if !cmd.ExpiresAt.IsZero() && time.Now().After(cmd.ExpiresAt) {
+		return refused("expired", "its expires_at has passed")
+	}
+	if time.Since(j.at) > b.cfg.CommandTTL {
+		return refused("expired", fmt.Sprintf("it could not be started within %s (COMMAND_TTL), the phone was busy with others", b.cfg.CommandTTL))
+	}
+	state := d.snapshot()
+	verdict := cmd.Judge(state)
+	switch {
+	case verdict.Refusal != "":
+		return refused("guard", verdict.Refusal)
+	case verdict.Skip:
+		return outcome{status: statusSkipped}
+	case cmd.IsOurs():
+		b.clearMissed(d)
+		return outcome{status: statusOK}
+	}
+	requests := cmd.Requests(state)
+	if len(requests) == 0 {
+		return outcome{status: statusSkipped}
+	}
+	address, err := action.ParseAddress(b.phones.book.Host(d.mac))
+	if err != nil {
+		return refused("address", "no address of this phone is known; list it in PHONES as mac@host, or let it send an event that comes from itself")
+	}
+	o := b.send(ctx, d, address, cmd, requests)
+	o.assumed = verdict.Assumed
+	return o
+}
+
+// send makes the requests of a command one after the other. When one fails, or the command's guard no
+// longer holds, the rest is not sent.
+func (b *Bridge) send(ctx context.Context, d *device, address action.Address, cmd phone.Command, requests []phone.ActionURI) outcome {
+	o := outcome{status: statusOK}
+	for i, uri := range requests {
+		if i > 0 {
+			if verdict := cmd.Judge(d.snapshot()); verdict.Refusal != "" {
+				return o.because("guard", fmt.Sprintf("stopped before %s: %s", uri, verdict.Refusal))
+			}
+		}
+		answer, err := d.web.Do(b.interruptible(ctx, len(requests)), address, b.login(d), uri)
+		o.httpStatus = answer.Status
+		if answer.Status != 0 {
+			b.answered(d)
+		}
+		if wentOut(err) {
+			o.sent++
+		}
+		if err == nil {
+			continue
+		}
+		code := codeOf(err)
+		if len(requests) > 1 {
+			err = fmt.Errorf("at %s: %w", uri, err)
+		}
+		return o.because(code, err.Error())
+	}
+	return o
+}
+
+// interruptible is the context of a request: a hang-up ends a sequence, but a single request is let
+// through, for once begun it takes no longer than its time-out and nobody would know what it did.
+func (b *Bridge) interruptible(ctx context.Context, requests int) context.Context {
+	if requests > 1 {
+		return ctx
+	}
+	return b.stopping
+}
+
+// login is what a phone is logged in with. The configured password goes only to phones that are listed
+// with their host, or whose events carry the token: whoever sends an event from an allowed address
+// would be given it otherwise. The vendor's default is no secret.
+func (b *Bridge) login(d *device) action.Login {
+	d.mu.Lock()
+	trusted := d.trusted
+	d.mu.Unlock()
+	if trusted || b.phones.book.Listed(d.mac) {
+		return b.cfg.Login
+	}
+	return action.Login{Username: "admin", Password: "admin"}
+}
+
+// clearMissed sets the counter of missed calls to zero.
+func (b *Bridge) clearMissed(d *device) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.removed {
+		d.state = d.state.ClearMissed()
+		b.publish(d, nil)
+	}
+}
+
+// wentOut tells whether a request was sent, as far as its error shows.
+func wentOut(err error) bool {
+	return !errors.Is(err, action.ErrUnreachable) && !errors.Is(err, action.ErrLoginPause) && codeOf(err) != "stopped"
+}
+
+// codeOf is the result's code for an error of a request.
+func codeOf(err error) string {
+	switch {
+	case errors.Is(err, action.ErrUnreachable):
+		return "unreachable"
+	case errors.Is(err, action.ErrTimeout):
+		return "timeout"
+	case errors.Is(err, action.ErrLogin):
+		return "login"
+	case errors.Is(err, errStopped), errors.Is(err, errHungUp), errors.Is(err, errGone):
+		return "stopped"
+	case errors.Is(err, errQueue):
+		return "queue"
+	}
+	return "http"
+}
