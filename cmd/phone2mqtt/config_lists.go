@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/phone/action"
+)
+
+// items are the members of a comma list. Blanks around them and a comma too many are a matter of
+// taste.
+func items(list string) []string {
+	var found []string
+	for item := range strings.SplitSeq(list, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			found = append(found, item)
+		}
+	}
+	return found
+}
+
+// tokens are the words of which every Action URL must carry one; the first is printed.
+type tokens []string
+
+// Decode tells the place of a bad token and never the token.
+func (t *tokens) Decode(value string) error {
+	const (
+		shortest, longest = 16, 64
+		allowed           = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+	)
+	found := items(value)
+	if len(found) == 0 {
+		return fmt.Errorf("no token, expected %d to %d of A-Z a-z 0-9 _ -", shortest, longest)
+	}
+	for i, token := range found {
+		n := i + 1
+		if len(token) < shortest || len(token) > longest {
+			return fmt.Errorf("token %d has %d characters, expected %d to %d", n, len(token), shortest, longest)
+		}
+		if strings.ContainsFunc(token, func(r rune) bool { return !strings.ContainsRune(allowed, r) }) {
+			return fmt.Errorf("token %d holds other characters than A-Z a-z 0-9 _ -", n)
+		}
+		// A word of a path is recognised by what it is.
+		if _, err := phone.ParseMAC(token); err == nil {
+			return fmt.Errorf("token %d is a MAC address, expected a random word", n)
+		}
+		if _, known := phone.LookupEvent(token); known {
+			return fmt.Errorf("token %d is the name of an event, expected a random word", n)
+		}
+	}
+	*t = found
+	return nil
+}
+
+// networks are the addresses that may send events.
+type networks []netip.Prefix
+
+// Decode takes a lone address as a network of one.
+func (n *networks) Decode(value string) error {
+	var found networks
+	for _, item := range items(value) {
+		network, err := netip.ParsePrefix(item)
+		if addr, lone := netip.ParseAddr(item); lone == nil && addr.Zone() == "" {
+			network, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		// A connection's address is compared in its IPv4 form, which these never match.
+		if err != nil || network.Addr().Is4In6() {
+			return fmt.Errorf("%q is no network, expected something like 192.168.0.0/16 or fd00::/8", item)
+		}
+		found = append(found, network.Masked())
+	}
+	if len(found) == 0 {
+		return errors.New("no network, expected something like 192.168.0.0/16")
+	}
+	*n = found
+	return nil
+}
+
+// listedPhone is a phone that is known before it has said anything.
+type listedPhone struct {
+	MAC  phone.MAC
+	Host string // host[:port] or https://host[:port], in lower case
+}
+
+// phoneList is a handful of phones.
+type phoneList []listedPhone
+
+// Decode wants every phone and every host once: a host always belongs to its phone, and a command
+// must not reach the wrong desk. No error repeats an entry, for people write a login before a host.
+func (l *phoneList) Decode(value string) error {
+	var found phoneList
+	hosts := make(map[phone.MAC]string)
+	owners := make(map[string]phone.MAC)
+	for i, item := range items(value) {
+		listed, err := parseListedPhone(item)
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", i+1, err)
+		}
+		if hosts[listed.MAC] != "" {
+			return fmt.Errorf("entry %d: %s stands in the list twice, expected every phone once", i+1, listed.MAC)
+		}
+		if owner := owners[listed.Host]; owner != "" {
+			return fmt.Errorf("entry %d: its host is that of %s too, expected every host once", i+1, owner)
+		}
+		hosts[listed.MAC], owners[listed.Host] = listed.Host, listed.MAC
+		found = append(found, listed)
+	}
+	*l = found
+	return nil
+}
+
+func parseListedPhone(item string) (listedPhone, error) {
+	id, host, _ := strings.Cut(item, "@")
+	mac, err := phone.ParseMAC(id)
+	if err != nil {
+		return listedPhone{}, err
+	}
+	address, err := action.ParseAddress(host)
+	if err != nil {
+		return listedPhone{}, fmt.Errorf("no host for %s, expected mac@host[:port] such as 001fc11a8b6c@192.168.0.157: %w", mac, err)
+	}
+	return listedPhone{MAC: mac, Host: spelling(address)}, nil
+}
+
+// spelling is the one way to write an address, for hosts are compared with each other and with the
+// addresses that events come from.
+func spelling(address action.Address) string {
+	if address.Scheme != "http" {
+		return strings.ToLower(address.String())
+	}
+	host := strings.TrimSuffix(strings.ToLower(address.Host), ":80")
+	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return ip.String()
+	}
+	return host
+}

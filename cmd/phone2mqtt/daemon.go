@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/phone2mqtt/phone2mqtt/bridge"
+	"github.com/phone2mqtt/phone2mqtt/mqtt"
+	"github.com/phone2mqtt/phone2mqtt/mqtt/embedded"
+	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/phone/action"
+)
+
+// intakeStop bounds how long requests that are being answered may take when the daemon stops.
+const intakeStop = time.Second
+
+// parts is what the program consists of. Whoever fills it has opened the sockets: listen first, serve
+// second.
+type parts struct {
+	intake   net.Listener
+	broker   *embedded.Broker // nil: the user's own
+	dataDir  string           // empty: a temporary one
+	storeMax int64
+	mqtt     mqtt.Config
+	bridge   bridge.Config
+}
+
+// daemon runs the program as the environment says.
+func daemon(ctx context.Context, stderr io.Writer) error {
+	cfg, err := loadConfig()
+	if err != nil {
+		return usageError{err}
+	}
+	log := newLogger(cfg.Log, stderr)
+	p := parts{
+		dataDir:  string(cfg.DataDir),
+		storeMax: int64(cfg.StoreMax),
+		mqtt:     cfg.mqttConfig(),
+		bridge:   cfg.bridgeConfig(),
+	}
+	if cfg.MQTT.URL == "" {
+		if p.broker, err = embedded.Listen(string(cfg.BrokerAddr), log); err != nil {
+			return brokerInUse(err, string(cfg.BrokerAddr))
+		}
+		p.mqtt.URL = "mqtt://" + p.broker.Addr()
+		log.Warn().Str("address", p.broker.Addr()).Msg("no MQTT_URL: running the embedded broker, which is for trying out only")
+	}
+	if p.intake, err = net.Listen("tcp", string(cfg.HTTP.Addr)); err != nil {
+		return fmt.Errorf("HTTP_ADDR: %w", err)
+	}
+	if cfg.HTTP.TLS != nil {
+		p.intake = tls.NewListener(p.intake, cfg.HTTP.TLS)
+	}
+	log.Info().Str("version", p.bridge.Version).Str("intake", p.intake.Addr().String()).Str("intake_url", p.bridge.HTTPURL).
+		Str("broker", p.mqtt.URL).Str("base", p.bridge.Base).Str("data_dir", p.dataDir).Int("listed_phones", len(p.bridge.Phones)).
+		Bool("learn", p.bridge.Learn).Bool("token", len(p.bridge.Tokens) > 0).Msg("phone2mqtt starts")
+	return p.run(ctx, log)
+}
+
+// brokerInUse tells what an occupied broker port most likely means.
+func brokerInUse(err error, addr string) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		_, port, _ := net.SplitHostPort(addr)
+		return fmt.Errorf("BROKER_ADDR %s is in use; if that is your broker, set PHONE2MQTT_MQTT_URL=mqtt://localhost:%s", addr, port)
+	}
+	return fmt.Errorf("BROKER_ADDR: %w", err)
+}
+
+// run serves until ctx ends or a part fails, then stops what it started in reverse order.
+func (p parts) run(ctx context.Context, log zerolog.Logger, more ...service) error {
+	store, err := mqtt.OpenStore(p.dataDir, mqtt.StoreOptions{MaxBytes: p.storeMax, Log: log})
+	if err != nil {
+		return fmt.Errorf("DATA_DIR: %w", err)
+	}
+	var b *bridge.Bridge
+	p.mqtt.Log = log
+	p.mqtt.Presence = bridge.Presence(p.bridge.Base)
+	for _, filter := range bridge.Inbound(p.bridge.Base) {
+		p.mqtt.Subscriptions = append(p.mqtt.Subscriptions, mqtt.Subscription{
+			Filter:  filter,
+			Receive: func(m mqtt.Message) { b.Receive(m) },
+		})
+	}
+	client := mqtt.NewClient(p.mqtt, store)
+	if b, err = bridge.New(p.bridge, client, store, log); err != nil {
+		return errors.Join(fmt.Errorf("DATA_DIR: %w", err), store.Close())
+	}
+	services := []service{client.Run, b.Run, p.serveIntake(action.NewServer(b, log))}
+	if p.broker != nil {
+		services = append([]service{p.broker.Run}, services...)
+	}
+	return errors.Join(runAll(ctx, append(services, more...)...), store.Close())
+}
+
+// serveIntake is the service that takes what phones send.
+func (p parts) serveIntake(server *http.Server) service {
+	return func(ctx context.Context) error {
+		failed := make(chan error, 1)
+		go func() { failed <- server.Serve(action.NewListener(p.intake)) }()
+		select {
+		case err := <-failed:
+			return fmt.Errorf("intake: %w", err)
+		case <-ctx.Done():
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), intakeStop)
+		defer cancel()
+		if server.Shutdown(ctx) != nil {
+			// Whoever still hangs on has had its time.
+			_ = server.Close()
+		}
+		<-failed
+		return nil
+	}
+}
+
+// service is a part that lives until its context ends.
+type service func(ctx context.Context) error
+
+// runAll runs services until ctx ends or one fails. Then each is stopped before the ones that were
+// named before it, which it may still need.
+func runAll(ctx context.Context, services ...service) error {
+	group, over := errgroup.WithContext(ctx)
+	var stops []func()
+	for _, serve := range services {
+		own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		ended := make(chan struct{})
+		group.Go(func() error {
+			defer close(ended)
+			return serve(own)
+		})
+		stops = append(stops, func() { cancel(); <-ended })
+	}
+	<-over.Done()
+	for i := len(stops) - 1; i >= 0; i-- {
+		stops[i]()
+	}
+	return group.Wait()
+}
+
+func (c config) mqttConfig() mqtt.Config {
+	return mqtt.Config{
+		URL:      string(c.MQTT.URL),
+		ClientID: c.MQTT.ClientID,
+		Username: c.MQTT.Username,
+		Password: string(c.MQTT.Password),
+		TLS:      c.MQTT.TLS,
+	}
+}
+
+func (c config) bridgeConfig() bridge.Config {
+	url := string(c.HTTP.URL)
+	if url == "" {
+		url, _ = c.guessURL()
+	}
+	b := bridge.Config{
+		Version:       programVersion(),
+		Base:          string(c.MQTT.Base),
+		Embedded:      c.MQTT.URL == "",
+		HTTPURL:       url,
+		Learn:         c.Learn,
+		Tokens:        c.HTTP.Token,
+		Allow:         c.HTTP.Allow,
+		Rate:          int(c.HTTP.Rate),
+		DefaultEvent:  phone.EventType(c.DefaultEvent),
+		Charset:       phone.Charset(c.Phone.Charset),
+		EventFresh:    c.EventFresh,
+		Limits:        phone.Limits{Ring: c.RingLimit, Talk: c.TalkLimit, Repeat: c.RepeatWindow},
+		Login:         action.Login{Username: c.Phone.Username, Password: string(c.Phone.Password)},
+		PhoneTimeout:  c.Phone.Timeout,
+		KeyPause:      c.KeyPause,
+		CommandTTL:    c.CommandTTL,
+		ProbeInterval: c.ProbeInterval,
+	}
+	for _, p := range c.Phones {
+		b.Phones = append(b.Phones, bridge.Phone{MAC: p.MAC, Host: p.Host})
+	}
+	return b
+}
+
+// newLogger writes JSON lines, or for people: a console costs twenty times as much.
+func newLogger(c logConfig, w io.Writer) zerolog.Logger {
+	zerolog.TimeFieldFormat = time.RFC3339Nano
+	if c.Format == logConsole || c.Format == logAuto && isTerminal(w) {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000"}
+	}
+	return zerolog.New(w).Level(zerolog.Level(c.Level)).With().Timestamp().Logger()
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	stat, err := f.Stat()
+	return err == nil && stat.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"encoding/xml"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/phone2mqtt/phone2mqtt/phone"
+)
+
+// longestURL is how long a printed Action URL may be: what a field of the phone takes is unknown, and
+// a sibling drops longer ones without a word.
+const longestURL = 255
+
+// leastUseful is the order in which variables are left out of a URL that is too long. The phone's MAC
+// never is.
+var leastUseful = []phone.Variable{
+	phone.VarFirmware, phone.VarModel, phone.VarActiveURL, phone.VarLocal, phone.VarActiveUser,
+	phone.VarIP, phone.VarDisplayRemote, phone.VarCallID, phone.VarRemote,
+}
+
+// urls prints the Action URLs to paste into a phone's page Setting -> Action URL.
+func urls(args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("urls", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	all := flags.Bool("all", false, "")
+	asXML := flags.Bool("xml", false, "")
+	if err := flags.Parse(args); err != nil || flags.NArg() > 1 {
+		return usageError{fmt.Errorf("urls: expected [--all] [--xml] [MAC], got %q", strings.Join(args, " "))}
+	}
+	mac := "$mac"
+	if flags.NArg() == 1 {
+		parsed, err := phone.ParseMAC(flags.Arg(0))
+		if err != nil {
+			return usageError{fmt.Errorf("urls: %q: %w", flags.Arg(0), err)}
+		}
+		mac = string(parsed)
+	}
+	cfg, err := loadConfig()
+	if err != nil {
+		return usageError{err}
+	}
+	page := urlPage{base: string(cfg.HTTP.URL), mac: mac}
+	if page.base == "" {
+		var how string
+		page.base, how = cfg.guessURL()
+		_, _ = fmt.Fprintf(stderr, "HTTP_URL is not set; guessed %s (%s)\n", page.base, how)
+	}
+	if len(cfg.HTTP.Token) > 0 {
+		page.token = cfg.HTTP.Token[0]
+	}
+	rows := slices.DeleteFunc(phone.Events(), func(row phone.EventRow) bool { return !*all && !row.Essential })
+	if *asXML {
+		return page.writeXML(rows, stdout, stderr)
+	}
+	for _, row := range rows {
+		if _, err := fmt.Fprintf(stdout, "%-26s%s\n", row.Label, page.url(row)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// urlPage makes the URLs of one phone, or with `$mac` of any.
+type urlPage struct {
+	base, token, mac string
+}
+
+// url is the Action URL of one event, with as many of its variables as there is room for.
+func (p urlPage) url(row phone.EventRow) string {
+	variables := slices.Clone(row.Variables)
+	for _, dispensable := range append([]phone.Variable{""}, leastUseful...) {
+		variables = slices.DeleteFunc(variables, func(v phone.Variable) bool { return v == dispensable })
+		if url := p.with(row.Slug, variables); len(url) <= longestURL {
+			return url
+		}
+	}
+	return p.with(row.Slug, []phone.Variable{phone.VarMAC})
+}
+
+func (p urlPage) with(slug string, variables []phone.Variable) string {
+	var query []string
+	for _, v := range variables {
+		value := "$" + string(v)
+		if v == phone.VarMAC {
+			value = p.mac
+		}
+		query = append(query, string(v)+"="+value)
+	}
+	path := strings.TrimRight(p.base, "/")
+	if p.token != "" {
+		path += "/" + p.token
+	}
+	return path + "/" + slug + "?" + strings.Join(query, "&")
+}
+
+// writeXML prints a provisioning file in the vendor's form. Events whose P-code nobody knows stand in a
+// comment: a file with unknown elements might be refused whole.
+func (p urlPage) writeXML(rows []phone.EventRow, stdout, stderr io.Writer) error {
+	var b strings.Builder
+	b.WriteString(xml.Header + "<!-- Importing this file reboots the phone. -->\n<hl_provision version=\"1\">\n<config version=\"1\">\n")
+	var without []string
+	for _, row := range rows {
+		if row.PCode == 0 {
+			without = append(without, row.Label)
+			continue
+		}
+		fmt.Fprintf(&b, "<P%d para=\"ActionUrl.%s\">%s</P%[1]d>\n", row.PCode, row.Field, escapeXML(p.url(row)))
+	}
+	if len(without) > 0 {
+		list := strings.Join(without, ", ")
+		fmt.Fprintf(&b, "<!-- No P-code is known for: %s. Set them on the phone's page. -->\n", list)
+		_, _ = fmt.Fprintf(stderr, "no P-code is known for: %s; set them on the phone's page Setting -> Action URL\n", list)
+	}
+	b.WriteString("</config>\n</hl_provision>\n")
+	_, err := io.WriteString(stdout, b.String())
+	return err
+}
+
+func escapeXML(text string) string {
+	var b strings.Builder
+	// A strings.Builder takes everything.
+	_ = xml.EscapeText(&b, []byte(text))
+	return b.String()
+}
+
+// guessURL is how phones probably reach the intake, and how that was found.
+func (c config) guessURL() (url, how string) {
+	scheme := "http"
+	if c.HTTP.TLS != nil {
+		scheme = "https"
+	}
+	host, port, _ := net.SplitHostPort(string(c.HTTP.Addr))
+	how = "the host of HTTP_ADDR"
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host, how = ownAddress()
+	}
+	return scheme + "://" + net.JoinHostPort(host, port), how
+}
+
+// ownAddress is this machine's first private IPv4 address, or any it has.
+func ownAddress() (host, how string) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return "localhost", "no network interface could be read"
+	}
+	host, how = "localhost", "this machine has no address but loopback"
+	for _, a := range addresses {
+		network, ok := a.(*net.IPNet)
+		if !ok || network.IP.To4() == nil || !network.IP.IsGlobalUnicast() {
+			continue
+		}
+		if network.IP.IsPrivate() {
+			return network.IP.String(), "this machine's first private address"
+		}
+		host, how = network.IP.String(), "this machine's address"
+	}
+	return host, how
+}
