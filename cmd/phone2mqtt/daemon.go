@@ -119,7 +119,9 @@ func (p parts) serveIntake(server *http.Server) service {
 			// Whoever still hangs on has had its time.
 			_ = server.Close()
 		}
-		<-failed
+		if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("intake: %w", err)
+		}
 		return nil
 	}
 }

@@ -87,7 +87,12 @@ func startEmbedded(t *testing.T, addr string) testBroker {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- broker.Run(ctx) }()
-	stop := sync.OnceFunc(func() { cancel(); <-ended })
+	stop := sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 	t.Cleanup(stop)
 	return testBroker{broker.Addr(), stop}
 }
