@@ -46,6 +46,7 @@ type Client struct {
 	current *session // nil: none is up
 	refused []string // topic filters, in the newest session
 	full    bool     // the last durable message was refused
+	fullAt  int64    // waiting bytes then
 	status  Status   // without what is computed from the rest
 }
 
@@ -99,7 +100,7 @@ func (c *Client) Publish(b Batch) *Receipt {
 	}
 	changed := durable && c.full != refused
 	if changed {
-		c.full = refused
+		c.full, c.fullAt = refused, c.line.waitingBytes
 	}
 	c.mu.Unlock()
 
@@ -205,6 +206,7 @@ func (c *Client) Status() Status {
 	s.WaitingBytes = c.line.waitingBytes
 	s.OldestWaiting = c.line.oldest()
 	s.Dropped = c.line.dropped
+	s.Full = c.full && c.line.waitingBytes >= c.fullAt
 	return s
 }
 

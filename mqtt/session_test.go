@@ -24,13 +24,16 @@ import (
 type rules struct {
 	mochi.HookBase
 	allow func(topic string, write bool) bool
+	wills atomic.Int32 // published
 }
 
 func (*rules) ID() string { return "rules" }
 
 func (*rules) Provides(what byte) bool {
-	return what == mochi.OnConnectAuthenticate || what == mochi.OnACLCheck
+	return what == mochi.OnConnectAuthenticate || what == mochi.OnACLCheck || what == mochi.OnWillSent
 }
+
+func (r *rules) OnWillSent(*mochi.Client, packets.Packet) { r.wills.Add(1) }
 
 func (*rules) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
 
@@ -39,10 +42,10 @@ func (r *rules) OnACLCheck(_ *mochi.Client, topic string, write bool) bool {
 }
 
 // startMochi runs a broker with rules on a listener.
-func startMochi(t *testing.T, allow func(topic string, write bool) bool, listener func(listeners.Config) listeners.Listener, secure *tls.Config) (addr string) {
+func startMochi(t *testing.T, hook *rules, listener func(listeners.Config) listeners.Listener, secure *tls.Config) (addr string) {
 	t.Helper()
 	server := mochi.New(&mochi.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	if err := server.AddHook(&rules{allow: allow}, nil); err != nil {
+	if err := server.AddHook(hook, nil); err != nil {
 		t.Fatal(err)
 	}
 	l := listener(listeners.Config{ID: "test", Address: "127.0.0.1:0", TLSConfig: secure})
@@ -58,10 +61,12 @@ func startMochi(t *testing.T, allow func(topic string, write bool) bool, listene
 
 func tcp(c listeners.Config) listeners.Listener { return listeners.NewTCP(c) }
 
-func everything(string, bool) bool { return true }
+func allow(rule func(topic string, write bool) bool) *rules { return &rules{allow: rule} }
+
+func everything() *rules { return allow(func(string, bool) bool { return true }) }
 
 func TestRefusedSubscriptionDoesNotStopEvents(t *testing.T) {
-	addr := startMochi(t, func(topic string, write bool) bool { return write || topic != "cmd/#" }, tcp, nil)
+	addr := startMochi(t, allow(func(topic string, write bool) bool { return write || topic != "cmd/#" }), tcp, nil)
 	cfg := testConfig(t, "mqtt://"+addr)
 	cfg.Subscriptions = []Subscription{{Filter: "cmd/#", Receive: func(Message) {}}, {Filter: "other", Receive: func(Message) {}}}
 	c := NewClient(cfg, openStore(t, ""))
@@ -76,7 +81,7 @@ func TestRefusedSubscriptionDoesNotStopEvents(t *testing.T) {
 }
 
 func TestUnreadablePresenceIsNotVerified(t *testing.T) {
-	addr := startMochi(t, func(topic string, write bool) bool { return write || topic != presenceTopic }, tcp, nil)
+	addr := startMochi(t, allow(func(topic string, write bool) bool { return write || topic != presenceTopic }), tcp, nil)
 	c := NewClient(testConfig(t, "mqtt://"+addr), openStore(t, ""))
 	runInBackground(t, c.Run)
 	eventually(t, "connected", func() bool { return c.Status().Connected })
@@ -90,7 +95,7 @@ func TestUnreadablePresenceIsNotVerified(t *testing.T) {
 // TestOffenderIsSetAside has a broker that ends the session on one topic, in
 // the midst of a window of others.
 func TestOffenderIsSetAside(t *testing.T) {
-	addr := startMochi(t, func(topic string, write bool) bool { return !write || !strings.Contains(topic, "poison") }, tcp, nil)
+	addr := startMochi(t, allow(func(topic string, write bool) bool { return !write || !strings.Contains(topic, "poison") }), tcp, nil)
 	store := openStore(t, t.TempDir())
 	c := NewClient(testConfig(t, "mqtt://"+addr), store)
 	o := observe(t, "mqtt://"+addr, "observer", "dev/#")
@@ -129,6 +134,31 @@ func TestPresenceIsDefended(t *testing.T) {
 	o.expect(t, want)
 	stop()
 	o.expect(t, append(want, presenceTopic+" offline"))
+}
+
+// TestOrderlyEndNeedsNoWill: Offline is ours, and DISCONNECT was said.
+func TestOrderlyEndNeedsNoWill(t *testing.T) {
+	hook := everything()
+	url := "mqtt://" + startMochi(t, hook, tcp, nil)
+	o := observe(t, url, "observer", presenceTopic)
+	c := NewClient(testConfig(t, url), openStore(t, ""))
+	stop := runInBackground(t, c.Run)
+	eventually(t, "connected", func() bool { return c.Status().Connected })
+	stop()
+	o.expect(t, []string{presenceTopic + " online", presenceTopic + " offline"})
+	if n := hook.wills.Load(); n != 0 {
+		t.Errorf("%d wills", n)
+	}
+}
+
+// TestKeptPresenceProvesNothing: only what was published in this session does.
+func TestKeptPresenceProvesNothing(t *testing.T) {
+	s := newSession(NewClient(testConfig(t, nowhere), openStore(t, "")))
+	s.presence(Message{Payload: []byte("online"), Retained: true})
+	s.presence(Message{Payload: []byte("offline"), Retained: true})
+	if s.verified.Load() || len(s.denied) != 0 {
+		t.Errorf("verified %t, denied %d", s.verified.Load(), len(s.denied))
+	}
 }
 
 func TestReceives(t *testing.T) {
@@ -198,7 +228,7 @@ func TestHangingBroker(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := startProxy(t, url)
 			cfg := testConfig(t, p.url())
-			cfg.DrainTimeout = 300 * time.Millisecond
+			cfg.DrainTimeout, cfg.WriteTimeout = 300*time.Millisecond, 2*time.Second
 			c := NewClient(cfg, openStore(t, ""))
 			stop := runInBackground(t, c.Run)
 			eventually(t, "connected", func() bool { return c.Status().Connected })
@@ -269,7 +299,7 @@ func TestTransports(t *testing.T) {
 		{"wss", onFree, secure},
 	} {
 		t.Run(tt.scheme, func(t *testing.T) {
-			addr := startMochi(t, everything, tt.listen, tt.secure)
+			addr := startMochi(t, everything(), tt.listen, tt.secure)
 			cfg := testConfig(t, tt.scheme+"://"+addr)
 			cfg.TLS = trust
 			c := NewClient(cfg, openStore(t, ""))
@@ -279,101 +309,4 @@ func TestTransports(t *testing.T) {
 			stop()
 		})
 	}
-}
-
-// TestLosesNothingOverCutConnections is the promise itself: connections cut at
-// any moment, in both ways a connection can end.
-func TestLosesNothingOverCutConnections(t *testing.T) {
-	t.Parallel()
-	url, _ := startBroker(t, "127.0.0.1:0")
-	testCutConnections(t, url)
-}
-
-func testCutConnections(t *testing.T, url string) {
-	p := startProxy(t, url)
-	o := observe(t, url, "observer", "dev/#")
-	c := NewClient(testConfig(t, p.url()), openStore(t, t.TempDir()))
-	c.line.budget = 20_000
-	runInBackground(t, c.Run)
-
-	const publishers, each = 4, 750
-	var group sync.WaitGroup
-	for n := range publishers {
-		group.Go(func() {
-			device := fmt.Sprint("dev/", n)
-			for i := range each {
-				state, happened := retained(device+"/state", fmt.Sprint(i)), event(device+"/event", fmt.Sprint(i))
-				state.Group, happened.Group = device, device
-				r := publish(c, state, happened)
-				if i%10 == 0 {
-					mustStore(t, r)
-				}
-			}
-		})
-	}
-	var done atomic.Bool
-	cutter := make(chan struct{})
-	go func() {
-		defer close(cutter)
-		for !done.Load() {
-			time.Sleep(40 * time.Millisecond)
-			p.cut()
-		}
-	}()
-	group.Wait()
-	for p.cutCount() < 20 {
-		time.Sleep(time.Millisecond)
-	}
-	done.Store(true)
-	<-cutter
-	eventually(t, "line worked off", func() bool { return c.Status().Waiting == 0 && c.drained() })
-	s := c.Status()
-	t.Logf("%d cuts, %d reconnects", p.cutCount(), s.Reconnects)
-	if s.SetAside != 0 || s.Dropped != 0 || s.StoreErr != nil {
-		t.Errorf("status %+v", s)
-	}
-	checkArrivals(t, o, publishers, each)
-}
-
-// checkArrivals holds what CONTRACT-like consumers rely on: each event at least
-// once, first arrivals in order, and never a state older than the event.
-func checkArrivals(t *testing.T, o *observer, publishers, each int) {
-	t.Helper()
-	complete := func() bool {
-		last := map[string]bool{}
-		for _, line := range o.all() {
-			last[line] = true
-		}
-		for n := range publishers {
-			if !last[fmt.Sprintf("dev/%d/event %d", n, each-1)] {
-				return false
-			}
-		}
-		return true
-	}
-	eventually(t, "last events", complete)
-	next, state, doubled := map[string]int{}, map[string]int{}, 0
-	for _, line := range o.all() {
-		var device, number int
-		if n, _ := fmt.Sscanf(line, "dev/%d/state %d", &device, &number); n == 2 {
-			state[fmt.Sprint(device)] = number
-			continue
-		}
-		if n, _ := fmt.Sscanf(line, "dev/%d/event %d", &device, &number); n != 2 {
-			t.Fatalf("heard %q", line)
-		}
-		name := fmt.Sprint(device)
-		if state[name] < number {
-			t.Errorf("event %d of %s arrived after state %d", number, name, state[name])
-		}
-		switch {
-		case number == next[name]:
-			next[name]++
-		case number < next[name]:
-			doubled++
-		default:
-			t.Fatalf("event %d of %s arrived, expected up to %d", number, name, next[name])
-		}
-	}
-	t.Logf("%d doubled", doubled)
 }

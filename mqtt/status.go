@@ -18,6 +18,7 @@ type Status struct {
 	WaitingBytes  int64
 	OldestWaiting time.Time // zero: none waits
 
+	Full     bool  // the last durable message was refused for want of room, and none was made since
 	StoreErr error // why the last transaction failed; nil: it did not
 	LastErr  error // why there is no session; nil while there is one
 

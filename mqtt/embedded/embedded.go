@@ -66,8 +66,10 @@ func (b *Broker) Run(ctx context.Context) error {
 		Capabilities: capabilities,
 		Logger:       slog.New(zerolog.NewSlogHandler(b.log)),
 	})
-	if err := server.AddHook(new(everybody), nil); err != nil {
-		return fmt.Errorf("embedded broker: %w", err)
+	for _, hook := range []mochi.Hook{new(everybody), &inTurn{topicAliases: capabilities.TopicAliasMaximum}} {
+		if err := server.AddHook(hook, nil); err != nil {
+			return fmt.Errorf("embedded broker: %w", err)
+		}
 	}
 	if err := server.AddListener(listeners.NewNet("loopback", b.listener)); err != nil {
 		return fmt.Errorf("embedded broker: %w", err)
@@ -150,3 +152,59 @@ func (*everybody) Provides(what byte) bool {
 func (*everybody) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
 
 func (*everybody) OnACLCheck(*mochi.Client, string, bool) bool { return true }
+
+// inTurn lets a retained message be kept and a subscription be made only one after the other: mochi
+// reads the index of retained topics without a lock, while another client's message changes it.
+type inTurn struct {
+	mochi.HookBase
+	topicAliases uint16
+	turn         sync.Mutex
+}
+
+func (*inTurn) ID() string { return "in turn" }
+
+func (*inTurn) Provides(what byte) bool {
+	switch what {
+	case mochi.OnPacketRead, mochi.OnPacketProcessed, mochi.OnWill, mochi.OnWillSent:
+		return true
+	}
+	return false
+}
+
+func (h *inTurn) OnPacketRead(_ *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+	if h.concerns(pk) {
+		h.turn.Lock()
+	}
+	return pk, nil
+}
+
+func (h *inTurn) OnPacketProcessed(_ *mochi.Client, pk packets.Packet, _ error) {
+	if h.concerns(pk) {
+		h.turn.Unlock()
+	}
+}
+
+// concerns leaves out packets that mochi refuses: it does not tell when it is through with them.
+func (h *inTurn) concerns(pk packets.Packet) bool {
+	switch pk.FixedHeader.Type {
+	case packets.Subscribe:
+		return pk.SubscribeValidate() == packets.CodeSuccess
+	case packets.Publish:
+		return pk.FixedHeader.Retain && pk.PublishValidate(h.topicAliases) == packets.CodeSuccess
+	}
+	return false
+}
+
+func (h *inTurn) OnWill(_ *mochi.Client, will mochi.Will) (mochi.Will, error) {
+	if will.Retain && will.WillDelayInterval == 0 {
+		h.turn.Lock()
+	}
+	return will, nil
+}
+
+// OnWillSent is called for delayed wills too, for which OnWill took no turn.
+func (h *inTurn) OnWillSent(_ *mochi.Client, pk packets.Packet) {
+	if pk.FixedHeader.Retain && pk.Connect.WillProperties.WillDelayInterval == 0 {
+		h.turn.Unlock()
+	}
+}

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/mochi-mqtt/server/v2/packets"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 )
@@ -121,4 +123,51 @@ func TestLoopbackOnly(t *testing.T) {
 			t.Errorf("%q was taken", addr)
 		}
 	}
+}
+
+// TestDelayedWill has an MQTT 5 client whose retained will is sent a second
+// after it is gone: mochi reports that one by another way than the others.
+func TestDelayedWill(t *testing.T) {
+	b := listen(t)
+	run(t, b)
+	heard := make(chan paho.Message, 1)
+	subscriber := connect(t, b, "subscriber", func(_ paho.Client, m paho.Message) { heard <- m })
+	finish(t, subscriber.Subscribe("dev/state", 1, nil))
+
+	var packet bytes.Buffer
+	will := packets.Packet{
+		FixedHeader:     packets.FixedHeader{Type: packets.Connect},
+		ProtocolVersion: 5,
+		Connect: packets.ConnectParams{
+			ProtocolName: []byte("MQTT"), ClientIdentifier: "five", Clean: true, Keepalive: 30,
+			WillFlag: true, WillRetain: true, WillTopic: "dev/state", WillPayload: []byte("gone"),
+			WillProperties: packets.Properties{WillDelayInterval: 1},
+		},
+		Properties: packets.Properties{SessionExpiryInterval: 60, SessionExpiryIntervalFlag: true},
+	}
+	if err := will.ConnectEncode(&packet); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", b.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(packet.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case m := <-heard:
+		if string(m.Payload()) != "gone" {
+			t.Errorf("heard %s", m.Payload())
+		}
+	case <-time.After(patience):
+		t.Error("no will")
+	}
+	finish(t, subscriber.Publish("dev/other", 1, true, "still there"))
 }
