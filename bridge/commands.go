@@ -67,12 +67,12 @@ func (b *Bridge) receiveCommand(m mqtt.Message) {
 	case m.Retained:
 		b.clear(m.Topic)
 		b.respond(mac, cmd, refused("retained", "the broker kept this command from before phone2mqtt subscribed; it is not run and was cleared, send commands without the retain flag"), time.Now())
-	case err != nil:
+	case d == nil && err != nil:
 		b.respond(mac, cmd, unreadable(err), time.Now())
 	case d == nil:
 		b.respond(mac, cmd, refused("phone", "no phone with this MAC address is known; list it in PHONES or let it send an event"), time.Now())
 	default:
-		b.enqueue(d, cmd)
+		b.enqueue(d, cmd, err)
 	}
 }
 
@@ -81,30 +81,37 @@ func (b *Bridge) clear(topic string) {
 	b.broker.Publish(mqtt.Batch{Messages: []mqtt.Message{{Topic: topic, Retained: true}}})
 }
 
-// enqueue puts a command into its phone's queue, or answers why not.
-func (b *Bridge) enqueue(d *device, cmd phone.Command) {
+// enqueue puts a command into its phone's queue, or answers why not: what could not be read is answered
+// here, so that its transaction is remembered like any other.
+func (b *Bridge) enqueue(d *device, cmd phone.Command, unread error) {
 	now := time.Now()
 	q := &d.queue
 	q.mu.Lock()
-	if again, repeated := q.answers.repeat(cmd.Transaction, now); repeated {
+	again, repeated := q.answers.repeat(cmd.Transaction, now)
+	if repeated {
 		q.mu.Unlock()
 		if again != nil {
 			b.publishResult(d.mac, *again)
 		}
 		return
 	}
-	err := q.closed
-	if err == nil && len(q.waiting) >= mostWaiting {
-		err = errQueue
-	}
-	if err != nil {
-		q.mu.Unlock()
-		b.respond(d.mac, cmd, failed(err), now)
-		return
-	}
 	q.answers.expect(cmd.Transaction, now)
-	b.put(d, job{command: cmd, at: now})
+	j := job{command: cmd, at: now}
+	var refusal outcome
+	switch {
+	case unread != nil:
+		refusal = unreadable(unread)
+	case q.closed != nil:
+		refusal = failed(q.closed)
+	case len(q.waiting) >= mostWaiting:
+		refusal = failed(errQueue)
+	default:
+		b.put(d, j)
+	}
 	q.mu.Unlock()
+	if refusal.status != "" {
+		b.conclude(d, j, refusal)
+	}
 }
 
 // put adds a job and sees to it that a worker is there. The queue is locked.

@@ -72,33 +72,34 @@ var errRemoved = errors.New("the phone was removed")
 // take applies an event to its phone and puts what follows from it in line. The receipt tells when
 // all that is on disk; it is nil when a repeat was stored by an earlier process.
 func (b *Bridge) take(d *device, e phone.Event, from origin) (*mqtt.Receipt, error) {
-	robbed := b.locate(d, e, from)
-	receipt, err := b.apply(d, e, from)
+	receipt, robbed, err := b.apply(d, e, from)
 	if robbed != nil {
 		b.refresh(robbed)
 	}
 	return receipt, err
 }
 
-func (b *Bridge) apply(d *device, e phone.Event, from origin) (*mqtt.Receipt, error) {
+// apply does it under the phone's lock. It also returns the phone that lost its address to this one.
+func (b *Bridge) apply(d *device, e phone.Event, from origin) (receipt *mqtt.Receipt, robbed *device, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.removed {
-		return nil, errRemoved
+		return nil, nil, errRemoved
 	}
 	e.Time = time.Now()
 	if d.state.Repeats(e, b.cfg.Limits.Repeat) {
-		return b.again(d), nil
+		return b.again(d), nil, nil
 	}
 	if d.state.Last.Type == phone.NoEvent {
 		b.log.Info().Str("mac", string(d.mac)).Stringer("event", e.Type).Str("source", from.source.String()).Msg("first event of a phone")
 	}
+	robbed = b.locate(d, e, from)
 	d.trusted = from.token
 	changes := b.setOnline(d, true, e.Time)
 	var told []phone.Change
 	d.state, told = d.state.Apply(e)
 	d.last = b.publish(d, append(changes, told...))
-	return d.last.receipt, nil
+	return d.last.receipt, robbed, nil
 }
 
 // again answers a repeat as the event that it repeats. What could not be stored then is tried again

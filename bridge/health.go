@@ -3,6 +3,7 @@ package bridge
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -18,14 +19,31 @@ func (b *Bridge) missing() []string {
 	if len(status.Refused) > 0 {
 		missing = append(missing, "the broker refused the subscription to "+strings.Join(status.Refused, ", ")+": commands do not arrive")
 	}
+	if status.Full {
+		missing = append(missing, "the store is full (STORE_MAX): events are refused")
+	}
 	if status.StoreErr != nil {
 		missing = append(missing, "the store takes no events: "+status.StoreErr.Error())
 	}
 	return missing
 }
 
-// live answers /healthz: the process works.
-func (b *Bridge) live(w http.ResponseWriter) { plain(w, http.StatusOK, "ok") }
+// ownPage answers what is asked of the bridge itself, which needs no token and does not count for the
+// rate. The names are never events, whatever stands below them.
+func (b *Bridge) ownPage(w http.ResponseWriter, path string) bool {
+	name, below, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch {
+	case !slices.Contains([]string{"healthz", "readyz", "metrics", "ui"}, name):
+		return false
+	case name == "healthz" && below == "":
+		plain(w, http.StatusOK, "ok")
+	case name == "readyz" && below == "":
+		b.ready(w)
+	default:
+		plain(w, http.StatusNotFound, "nothing is served here")
+	}
+	return true
+}
 
 // ready answers /readyz: what comes in now reaches the broker.
 func (b *Bridge) ready(w http.ResponseWriter) {

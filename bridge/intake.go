@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
@@ -34,12 +33,7 @@ func refuse(status int, format string, args ...any) error {
 // an [action.NewListener], which repairs what phones send.
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, query := action.Target(r)
-	switch first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/"); first {
-	case "healthz":
-		b.live(w)
-		return
-	case "readyz":
-		b.ready(w)
+	if b.ownPage(w, path) {
 		return
 	}
 	source := sourceOf(r)
@@ -55,21 +49,18 @@ func (b *Bridge) intake(r *http.Request, source netip.Addr, path, query string) 
 	if bad := action.Refused(r); bad != nil {
 		return &refusal{bad.Status, bad.Reason}
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		return refuse(http.StatusMethodNotAllowed, "method %.20q, expected GET or POST", r.Method)
-	}
 	words, err := b.checkToken(phone.SplitWords(path))
 	if err != nil {
 		return err
 	}
-	if !b.allowed(source) && !source.IsLoopback() {
+	if !b.allowed(source) {
 		return refuse(http.StatusForbidden, "address %s is not in HTTP_ALLOW", source)
 	}
 	if !b.limiter.allows(source) {
 		return refuse(http.StatusTooManyRequests, "more than %d events a second from %s (HTTP_RATE)", b.cfg.Rate, source)
 	}
-	if len(words) > 0 && slices.Contains([]string{"ui", "metrics"}, words[0]) {
-		return refuse(http.StatusNotFound, "nothing is served at /%s", words[0])
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		return refuse(http.StatusMethodNotAllowed, "method %.20q, expected GET or POST", r.Method)
 	}
 	event, err := phone.ParseEvent(words, phone.SplitVariables(query), b.dialect())
 	if err != nil {
@@ -153,6 +144,9 @@ func (b *Bridge) refuse(w http.ResponseWriter, source netip.Addr, err error) {
 	status := http.StatusInternalServerError
 	if r, ok := errors.AsType[*refusal](err); ok {
 		status = r.status
+	}
+	if status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", "GET, POST")
 	}
 	if n, ok := b.refusals.says(fmt.Sprintf("%s %d", source, status)); ok {
 		b.log.Warn().Str("source", source.String()).Int("status", status).Str("reason", err.Error()).Int("times", n).Msg("event refused")

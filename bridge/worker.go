@@ -73,7 +73,7 @@ func (b *Bridge) send(ctx context.Context, d *device, address action.Address, cm
 		if answer.Status != 0 {
 			b.answered(d)
 		}
-		if wentOut(err) {
+		if answer.Sent {
 			o.sent++
 		}
 		if err == nil {
@@ -118,11 +118,6 @@ func (b *Bridge) clearMissed(d *device) {
 		d.state = d.state.ClearMissed()
 		b.publish(d, nil)
 	}
-}
-
-// wentOut tells whether a request was sent, as far as its error shows.
-func wentOut(err error) bool {
-	return !errors.Is(err, action.ErrUnreachable) && !errors.Is(err, action.ErrLoginPause) && codeOf(err) != "stopped"
 }
 
 // codeOf is the result's code for an error of a request.

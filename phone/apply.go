@@ -105,6 +105,9 @@ func (s *State) applyToCalls(e Event) (about *Call, changes []Change) {
 	if !ok {
 		return nil, nil
 	}
+	if !rule.every && s.namesEnded(e) {
+		return s.correct(e, rule.ends), nil
+	}
 	meant := s.meant(e, rule)
 	if len(meant) == 0 && rule.begins != "" {
 		if len(s.Calls) >= mostCalls {
@@ -138,9 +141,6 @@ func (s *State) applyToCalls(e Event) (about *Call, changes []Change) {
 // meant finds the calls that an event is about. The variables decide as far as they name one; then
 // the state does, and among equals the newest is meant.
 func (s *State) meant(e Event, rule callRule) []int {
-	if !rule.every && s.namesEnded(e) {
-		return nil
-	}
 	best, found := possible, []int(nil)
 	for i, call := range s.Calls {
 		fits := call.fits(e)

@@ -253,7 +253,8 @@ func (c Call) fits(e Event) fit {
 	return another
 }
 
-// learn takes what the event tells of the call and was not known yet.
+// learn takes what the event tells of the call. The newest word counts: a transfer changes the other
+// party, and a directory may give it a better name.
 func (c *Call) learn(e Event) {
 	c.HeardAt = e.Time
 	if c.ID == "" {
@@ -262,8 +263,8 @@ func (c *Call) learn(e Event) {
 	if c.Account == "" {
 		c.Account = e.Account.Number
 	}
-	c.Remote = c.Remote.or(e.Remote)
-	c.Local = c.Local.or(e.Local)
+	c.Remote = e.Remote.over(c.Remote)
+	c.Local = e.Local.over(c.Local)
 }
 
 // move puts a going call into a state.

@@ -96,12 +96,13 @@ const (
 	VarCallID        Variable = "call_id"
 )
 
-// What is worth sending with an event, most telling first; the free text of a caller stays last, so
-// that nothing in it can be taken for another variable.
+// What is worth sending with an event, most telling first; free text stays last, so that nothing in
+// it can be taken for another variable.
 var (
 	withPhone   = []Variable{VarMAC, VarIP, VarModel, VarFirmware}
+	withName    = []Variable{VarMAC, VarIP, VarModel, VarFirmware, VarDisplayLocal}
 	withAddress = []Variable{VarMAC, VarIP}
-	withAccount = []Variable{VarMAC, VarIP, VarActiveUser, VarLocal, VarActiveURL}
+	withAccount = []Variable{VarMAC, VarIP, VarActiveUser, VarLocal, VarActiveURL, VarDisplayLocal}
 	withCall    = []Variable{VarMAC, VarIP, VarCallID, VarRemote, VarActiveUser, VarLocal, VarModel, VarFirmware, VarDisplayRemote}
 )
 
@@ -126,7 +127,7 @@ const (
 )
 
 var events = [eventTypes]EventRow{
-	SetupCompleted:        {Slug: "setup_completed", Label: "Setup Completed", Field: "SetupCompleted", PCode: 3701, Essential: essential, Variables: withPhone, Source: vendorPage},
+	SetupCompleted:        {Slug: "setup_completed", Label: "Setup Completed", Field: "SetupCompleted", PCode: 3701, Essential: essential, Variables: withName, Source: vendorPage},
 	Registered:            {Slug: "registered", Label: "Registered", Field: "LogOn", PCode: 3702, Essential: essential, Variables: withAccount, Source: vendorPage},
 	Unregistered:          {Slug: "unregistered", Label: "Unregistered", Field: "LogOff", PCode: 3703, Essential: essential, Variables: withAccount, Source: vendorPage},
 	RegisterFailed:        {Slug: "register_failed", Label: "Register Failed", Field: "RegisterFailed", PCode: 3704, Essential: essential, Variables: withAccount, Source: vendorPage},

@@ -31,6 +31,14 @@ func ParseParty(address, display string) Party {
 	return p
 }
 
+// over is the party as a newer event tells it: what that leaves out stays, unless it names another.
+func (p Party) over(older Party) Party {
+	if p.Number != "" && older.Number != "" && p.Number != older.Number {
+		return p
+	}
+	return p.or(older)
+}
+
 // or is the party with what is not known of it taken from other.
 func (p Party) or(other Party) Party {
 	return Party{

@@ -65,7 +65,9 @@ func daemon(ctx context.Context, stderr io.Writer) error {
 	log.Info().Str("version", p.bridge.Version).Str("intake", p.intake.Addr().String()).Str("intake_url", p.bridge.HTTPURL).
 		Str("broker", p.mqtt.URL).Str("base", p.bridge.Base).Str("data_dir", p.dataDir).Int("listed_phones", len(p.bridge.Phones)).
 		Bool("learn", p.bridge.Learn).Bool("token", len(p.bridge.Tokens) > 0).Msg("phone2mqtt starts")
-	return p.run(ctx, log)
+	err = p.run(ctx, log)
+	log.Info().Bool("orderly", err == nil).Msg("phone2mqtt has stopped")
+	return err
 }
 
 // brokerInUse tells what an occupied broker port most likely means.
@@ -194,7 +196,7 @@ func (c config) bridgeConfig() bridge.Config {
 func newLogger(c logConfig, w io.Writer) zerolog.Logger {
 	zerolog.TimeFieldFormat = time.RFC3339Nano
 	if c.Format == logConsole || c.Format == logAuto && isTerminal(w) {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000"}
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000", NoColor: !isTerminal(w)}
 	}
 	return zerolog.New(w).Level(zerolog.Level(c.Level)).With().Timestamp().Logger()
 }

@@ -25,10 +25,7 @@ const demoBase = "phone2mqtt"
 // demo shows the whole program at work: the daemon with the embedded broker, two simulated phones that
 // call each other, and on the screen what goes over MQTT. It reads only LOG_*, keeps nothing and
 // listens on loopback, so that it touches nothing of a daemon that runs beside it.
-func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("demo: expected no argument, got %q", args[0])}
-	}
+func demo(ctx context.Context, stdout, stderr io.Writer) error {
 	logging, err := loadLogConfig()
 	if err != nil {
 		return usageError{err}

@@ -43,13 +43,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) > 0 {
 		command, args = args[0], args[1:]
 	}
+	if command == "urls" {
+		return urls(args, stdout, stderr)
+	}
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%s: %q is unexpected, expected no argument", command, args[0])}
+	}
 	switch command {
 	case "":
 		return daemon(ctx, stderr)
 	case "demo":
-		return demo(ctx, args, stdout, stderr)
-	case "urls":
-		return urls(args, stdout, stderr)
+		return demo(ctx, stdout, stderr)
 	case "healthcheck":
 		return healthcheck(ctx)
 	case "version", "--version":

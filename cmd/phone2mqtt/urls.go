@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/xml"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -20,25 +19,24 @@ const longestURL = 255
 // never is.
 var leastUseful = []phone.Variable{
 	phone.VarFirmware, phone.VarModel, phone.VarActiveURL, phone.VarLocal, phone.VarActiveUser,
-	phone.VarIP, phone.VarDisplayRemote, phone.VarCallID, phone.VarRemote,
+	phone.VarIP, phone.VarDisplayLocal, phone.VarDisplayRemote, phone.VarCallID, phone.VarRemote,
 }
 
 // urls prints the Action URLs to paste into a phone's page Setting -> Action URL.
 func urls(args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("urls", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	all := flags.Bool("all", false, "")
-	asXML := flags.Bool("xml", false, "")
-	if err := flags.Parse(args); err != nil || flags.NArg() > 1 {
-		return usageError{fmt.Errorf("urls: expected [--all] [--xml] [MAC], got %q", strings.Join(args, " "))}
-	}
+	var all, asXML bool
 	mac := "$mac"
-	if flags.NArg() == 1 {
-		parsed, err := phone.ParseMAC(flags.Arg(0))
-		if err != nil {
-			return usageError{fmt.Errorf("urls: %q: %w", flags.Arg(0), err)}
+	for _, arg := range args {
+		switch parsed, err := phone.ParseMAC(arg); {
+		case arg == "--all":
+			all = true
+		case arg == "--xml":
+			asXML = true
+		case err != nil || mac != "$mac":
+			return usageError{fmt.Errorf("urls: %q is unexpected, expected [--all] [--xml] [MAC]", arg)}
+		default:
+			mac = string(parsed)
 		}
-		mac = string(parsed)
 	}
 	cfg, err := loadConfig()
 	if err != nil {
@@ -53,8 +51,8 @@ func urls(args []string, stdout, stderr io.Writer) error {
 	if len(cfg.HTTP.Token) > 0 {
 		page.token = cfg.HTTP.Token[0]
 	}
-	rows := slices.DeleteFunc(phone.Events(), func(row phone.EventRow) bool { return !*all && !row.Essential })
-	if *asXML {
+	rows := slices.DeleteFunc(phone.Events(), func(row phone.EventRow) bool { return !all && !row.Essential })
+	if asXML {
 		return page.writeXML(rows, stdout, stderr)
 	}
 	for _, row := range rows {

@@ -68,6 +68,7 @@ func (p *Phone) AsksDigest() bool { return p.login.asksDigest.Load() }
 
 // Answer is what a phone said to a request.
 type Answer struct {
+	Sent     bool          // the request went out, whatever came back
 	Status   int           // HTTP status; 0 when none came
 	Duration time.Duration // from dialling to the answer's end, waiting for its turn left out
 }
@@ -92,8 +93,8 @@ func (p *Phone) Do(ctx context.Context, to Address, login Login, uri phone.Actio
 		return Answer{}, err
 	}
 	begun := time.Now()
-	status, err := p.send(ctx, to, login, requestTarget(uri))
-	answer := Answer{Status: status, Duration: time.Since(begun)}
+	said, err := p.send(ctx, to, login, requestTarget(uri))
+	answer := Answer{Sent: said.sent, Status: said.status, Duration: time.Since(begun)}
 	p.remember(uri, login, answer, err)
 	return answer, err
 }
@@ -114,38 +115,42 @@ func (p *Phone) remember(uri phone.ActionURI, login Login, answer Answer, err er
 
 // send makes the request, and once more when the first answer is 401: with Digest when the phone asks
 // for it, otherwise as before, since some firmware refuses the first request whatever it carries.
-func (p *Phone) send(ctx context.Context, to Address, login Login, target string) (int, error) {
+func (p *Phone) send(ctx context.Context, to Address, login Login, target string) (reply, error) {
 	first, err := p.request(ctx, to, login, target)
-	if err != nil || first.status != http.StatusUnauthorized {
-		return verdict(to, first, err)
+	if err != nil {
+		return first, err
+	}
+	if first.status != http.StatusUnauthorized {
+		return first, verdict(to, first)
 	}
 	if err := p.login.learn(to, login, first.header); err != nil {
-		return first.status, fmt.Errorf("http status 401 from %s, %w: %w", to.Host, err, ErrLogin)
+		return first, fmt.Errorf("http status 401 from %s, %w: %w", to.Host, err, ErrLogin)
 	}
 	second, err := p.request(ctx, to, login, target)
-	if err == nil && second.status == http.StatusUnauthorized {
+	second.sent = true
+	if err != nil {
+		return second, err
+	}
+	if second.status == http.StatusUnauthorized {
 		// What it asks for now serves the next command; this one is refused either way.
 		_ = p.login.learn(to, login, second.header)
 	}
-	return verdict(to, second, err)
+	return second, verdict(to, second)
 }
 
 // verdict makes an error of every answer but success, with what a person can do about it.
-func verdict(to Address, answer reply, err error) (int, error) {
-	if err != nil {
-		return 0, err
-	}
+func verdict(to Address, answer reply) error {
 	status := answer.status
 	said := fmt.Sprintf("http status %d from %s", status, to.Host)
 	switch {
 	case status >= 200 && status < 300:
-		return status, nil
+		return nil
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return status, fmt.Errorf("%s: %w", said, ErrLogin)
+		return fmt.Errorf("%s: %w", said, ErrLogin)
 	case status == http.StatusNotFound:
-		return status, fmt.Errorf("%s, its firmware does not know the request or, on U models, Remote Control -> Action URI is off: %w", said, ErrHTTP)
+		return fmt.Errorf("%s, its firmware does not know the request or, on U models, Remote Control -> Action URI is off: %w", said, ErrHTTP)
 	case status/100 == 3 && strings.HasPrefix(strings.ToLower(answer.header.Get("Location")), "https:"):
-		return status, fmt.Errorf("%s, it wants https: list the phone as https://%s: %w", said, bracketed(to.hostname()), ErrHTTP)
+		return fmt.Errorf("%s, it wants https: list the phone as https://%s: %w", said, bracketed(to.hostname()), ErrHTTP)
 	}
-	return status, fmt.Errorf("%s: %w", said, ErrHTTP)
+	return fmt.Errorf("%s: %w", said, ErrHTTP)
 }

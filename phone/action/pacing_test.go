@@ -180,7 +180,7 @@ func TestClientTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, client := newPiped(5*time.Second+time.Millisecond, always(accepted))
 		answer, err := client.Do(t.Context(), address(t, "phone"), admin, "Command=2")
-		if !errors.Is(err, action.ErrTimeout) || answer != (action.Answer{Duration: 5 * time.Second}) {
+		if !errors.Is(err, action.ErrTimeout) || answer != (action.Answer{Sent: true, Duration: 5 * time.Second}) {
 			t.Errorf("%+v, %v", answer, err)
 		}
 		time.Sleep(time.Second) // until the phone has answered into nothing
@@ -224,7 +224,7 @@ func TestClientDoesNotWaitForABody(t *testing.T) {
 			return here, nil
 		}})
 		answer, err := client.Do(t.Context(), address(t, "phone"), admin, "Command=2")
-		if want := (action.Answer{Status: 200, Duration: 500 * time.Millisecond}); err != nil || answer != want {
+		if want := (action.Answer{Sent: true, Status: 200, Duration: 500 * time.Millisecond}); err != nil || answer != want {
 			t.Errorf("%+v, %v, want %+v", answer, err, want)
 		}
 	})

@@ -36,8 +36,9 @@ func requestTarget(uri phone.ActionURI) string {
 	return b.String()
 }
 
-// reply is the head of an answer.
+// reply is the head of an answer, or what is known without one.
 type reply struct {
+	sent   bool // the request went out
 	status int
 	header http.Header
 }
@@ -67,11 +68,11 @@ func (p *Phone) request(parent context.Context, to Address, login Login, target 
 	case err == nil:
 		return answer, nil
 	case parent.Err() != nil:
-		return reply{}, context.Cause(parent)
+		return answer, context.Cause(parent)
 	case ctx.Err() != nil:
-		return reply{}, ErrTimeout
+		return answer, ErrTimeout
 	}
-	return reply{}, fmt.Errorf("%s: %w", broken(err), ErrHTTP)
+	return answer, fmt.Errorf("%s: %w", broken(err), ErrHTTP)
 }
 
 // connect dials, and shakes hands for https.
@@ -99,23 +100,25 @@ func (p *Phone) talk(conn net.Conn, to Address, target, authorization string) (r
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}
+	said := reply{sent: true}
 	if err := r.Write(conn); err != nil {
-		return reply{}, err
+		return said, err
 	}
 	bounded := &io.LimitedReader{R: conn, N: maxAnswerHead}
 	answer, err := readAnswer(bufio.NewReader(bounded), r)
 	if err != nil {
 		if bounded.N == 0 {
-			return reply{}, errLongHead
+			return said, errLongHead
 		}
-		return reply{}, err
+		return said, err
 	}
 	defer answer.Body.Close()
 	bounded.N = maxAnswerBody
 	_ = conn.SetReadDeadline(time.Now().Add(bodyTime))
 	// The head has said all there is to say: a body that hangs or breaks off takes nothing of it back.
 	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswerBody)
-	return reply{answer.StatusCode, answer.Header}, nil
+	said.status, said.header = answer.StatusCode, answer.Header
+	return said, nil
 }
 
 func readAnswer(from *bufio.Reader, to *http.Request) (*http.Response, error) {

@@ -63,17 +63,25 @@ func (b *Book) List(mac phone.MAC, host string) {
 	if host == "" {
 		return
 	}
-	// What events tell has no port: the usual one must not hide that it is the same address.
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "http://"), ":80")
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fixed[mac] = true
-	b.host[mac], b.owner[host] = host, mac
-	if ip, err := netip.ParseAddr(host); err == nil {
+	address := bare(host)
+	b.host[mac], b.owner[address] = host, mac
+	if ip, err := netip.ParseAddr(address); err == nil {
 		b.note(mac, ip)
-	} else if withPort, err := netip.ParseAddrPort(host); err == nil {
+	} else if withPort, err := netip.ParseAddrPort(address); err == nil {
 		b.note(mac, withPort.Addr())
 	}
+}
+
+// bare is a host as events tell it, who know neither scheme nor port: the usual ones must not hide that
+// it is the same address.
+func bare(host string) string {
+	if rest, ok := strings.CutPrefix(host, "https://"); ok {
+		return strings.TrimSuffix(rest, ":443")
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(host, "http://"), ":80")
 }
 
 // Take gives a phone an address, and returns the phone that had it. A listed host stays with its
@@ -103,7 +111,7 @@ func (b *Book) Release(mac phone.MAC) {
 
 func (b *Book) drop(mac phone.MAC) {
 	if host, ok := b.host[mac]; ok && !b.fixed[mac] {
-		delete(b.owner, host)
+		delete(b.owner, bare(host))
 		delete(b.host, mac)
 	}
 }

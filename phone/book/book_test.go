@@ -49,7 +49,7 @@ func TestAddressesBelongToOnePhone(t *testing.T) {
 			}
 			b.Take(kitchen, "10.0.0.9")
 			b.Release(kitchen)
-		}, map[phone.MAC]string{kitchen: "10.0.0.1", office: "", hall: ""}},
+		}, map[phone.MAC]string{kitchen: "10.0.0.1:80", office: "", hall: ""}},
 		"who claims a listed host has none": {func(_ *testing.T, b *Book) {
 			b.List(kitchen, "10.0.0.1")
 			b.Take(office, "10.0.0.2")
