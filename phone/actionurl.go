@@ -68,12 +68,12 @@ func ParseEvent(words []string, vars Variables, d Dialect) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	if told := vars[VarMAC]; told != "" {
+	if told := unescape(vars[VarMAC]); told != "" {
 		if e.MAC, err = ParseMAC(told); err != nil {
 			return Event{}, &MACError{Value: told}
 		}
 	}
-	if ip, ok := parseIP(vars[VarIP]); ok {
+	if ip, ok := parseIP(unescape(vars[VarIP])); ok {
 		e.IP = ip
 	}
 	var charset Charset

@@ -3,6 +3,7 @@ package phone
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,6 +48,12 @@ func TestParseEvent(t *testing.T) {
 		},
 		"twelve digits that may be a telephone number": {
 			path: "/hold/004930123456", want: Event{Type: Hold},
+		},
+		"a browser escaped it": {
+			path: "/hold", query: "mac=00%3A1F%3AC1%3A1A%3A8B%3A6C&ip=192%2E168.0.157", want: Event{Type: Hold, MAC: testMAC, IP: ip},
+		},
+		"a text without end": {
+			path: "/hold/001fc11a8b6c", query: "call_id=" + strings.Repeat("ü", 4000), want: Event{Type: Hold, MAC: testMAC, CallID: strings.Repeat("ü", 255)},
 		},
 		"twelve digits named as a MAC": {
 			path: "/hold", query: "mac=004930123456", want: Event{Type: Hold, MAC: "004930123456"},

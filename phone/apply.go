@@ -220,7 +220,9 @@ func (s *State) end(i int, e Event, how ending) Change {
 		s.Muted, s.MuteTold = Off, false
 	}
 	call.end(call.result(how, s.Heard.Has(CallEstablished)), e.Time)
-	call.Told = e.Type == MissedCall
+	if e.Type == MissedCall {
+		call.Told = ThePhone
+	}
 	s.Ended = append(s.Ended, call)
 	s.count(s.LastCall())
 	return Change{Event: Event{Type: CallEnded, Time: e.Time, MAC: e.MAC}, Derived: true, Call: new(*s.LastCall())}
@@ -243,7 +245,8 @@ func (s *State) count(call *Call) {
 func (s *State) correct(e Event, how ending) *Call {
 	for i := range slices.Backward(s.Ended) {
 		call := &s.Ended[i]
-		if call.fits(e) == another || older(call.EndedAt, e.Time, correctable) {
+		fits := call.fits(e)
+		if fits == another || older(call.EndedAt, e.Time, correctable) {
 			continue
 		}
 		better, ok := call.corrected(how)
@@ -251,9 +254,13 @@ func (s *State) correct(e Event, how ending) *Call {
 			call.Result = better
 			s.count(call)
 		}
-		confirmed := how == missed && call.Result == Missed && !call.Told
+		// The same number may have called again, and the phone kept quiet while it rang: without an id
+		// only the first missed_call of a phone is about this call.
+		confirmed := how == missed && call.Result == Missed && (call.Told != ThePhone || fits == sameID)
 		if ok || confirmed {
-			call.Told = call.Told || e.Type == MissedCall
+			if e.Type == MissedCall {
+				call.Told = ThePhone
+			}
 			return new(*call)
 		}
 	}
@@ -265,6 +272,7 @@ func (s *State) correct(e Event, how ending) *Call {
 
 // forget drops ended calls that nothing can correct any more, save the last.
 func (s *State) forget(now time.Time) {
+	s.Ended = s.Ended[max(0, len(s.Ended)-mostEnded):]
 	last := len(s.Ended) - 1
 	kept := s.Ended[:0]
 	for i, call := range s.Ended {
@@ -276,7 +284,7 @@ func (s *State) forget(now time.Time) {
 }
 
 // owesMissed tells that a call was missed and that nobody has said so yet.
-func (c Call) owesMissed() bool { return c.Result == Missed && !c.Told }
+func (c Call) owesMissed() bool { return c.Result == Missed && c.Told == Nobody }
 
 // Expire is the state when time has passed without an event: calls of which nothing was heard for
 // too long end as [Unknown], and a missed call that the phone did not tell is told. It is due at
@@ -294,7 +302,7 @@ func (s State) Expire(now time.Time, mac MAC, limits Limits) (State, []Change) {
 	for i := range s.Ended {
 		call := &s.Ended[i]
 		if call.owesMissed() && older(call.EndedAt, now, limits.Repeat) {
-			call.Told = true
+			call.Told = Bridge
 			changes = append(changes, Change{Event: Event{Type: MissedCall, Time: now, MAC: mac}, Derived: true, Call: new(*call)})
 		}
 	}

@@ -63,9 +63,19 @@ type Call struct {
 	Result  Result    `json:"result,omitempty"`
 	Rang    Span      `json:"rang,omitzero"`   // begin to answer, or to the end
 	Talked  Span      `json:"talked,omitzero"` // answer to end
-	Told    bool      `json:"told,omitempty"`  // that it was missed has been told, by the phone or by us
+	Told    Teller    `json:"told,omitempty"`  // who said that it was missed
 	Counted bool      `json:"counted,omitempty"`
 }
+
+// Teller is who said that a call was missed.
+type Teller string
+
+// The tellers.
+const (
+	Nobody   Teller = ""
+	ThePhone Teller = "phone"
+	Bridge   Teller = "bridge" // by a derived event
+)
 
 // Span is a length of time that may be unknown: no answer, or a clock that cannot be believed.
 type Span struct {

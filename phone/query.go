@@ -95,8 +95,20 @@ func isPlaceholder(value string) bool {
 	return dollar && known
 }
 
+// longestText is how many characters of a value are kept: a state in Home Assistant has no more, and a
+// request line has room for thousands.
+const longestText = 255
+
 // text is a variable's value as a person typed it, empty when it is absent.
-func (v Variables) text(name Variable, c Charset) string { return c.Decode(unescape(v[name])) }
+func (v Variables) text(name Variable, c Charset) string {
+	text := c.Decode(unescape(v[name]))
+	if len(text) > longestText {
+		if characters := []rune(text); len(characters) > longestText {
+			return string(characters[:longestText])
+		}
+	}
+	return text
+}
 
 // unescape undoes percent encoding where there can be no doubt that it is one: every `%` begins two
 // hex digits and the result is UTF-8. A `+` stays, it begins telephone numbers.

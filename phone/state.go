@@ -29,7 +29,9 @@ const (
 	// failing is how long one failed registration is one piece of news: phones tell it every 30 s.
 	failing = 10 * time.Minute
 
-	mostCalls    = 16 // of a phone at once; more come only from something that lies
+	// More of these come only from something that lies.
+	mostCalls    = 16 // of a phone at once
+	mostEnded    = 16 // of those that can still be corrected
 	mostAccounts = 64
 )
 
@@ -150,9 +152,11 @@ func (s State) ClearMissed() State {
 // register_failed comes every 30 s while it lasts and is one piece of news for ten minutes.
 func (s State) Repeats(e Event, window time.Duration) bool {
 	if e.Type == RegisterFailed {
-		failed := s.LineFailedAt
+		var failed time.Time
 		if i := s.account(e.Account.Number); i >= 0 {
 			failed = s.Accounts[i].FailedAt
+		} else if e.Account.Number == "" {
+			failed = s.LineFailedAt
 		}
 		return !failed.IsZero() && !older(failed, e.Time, failing)
 	}

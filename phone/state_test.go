@@ -2,6 +2,7 @@ package phone
 
 import (
 	"encoding/json"
+	"strconv"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ func TestRepeats(t *testing.T) {
 		"a failure told ten minutes on": {[]Event{failed}, with(failed, at(600)), false},
 		"another account's failure":     {[]Event{failed}, Event{Type: RegisterFailed, MAC: testMAC, Time: at(1), Account: Party{Number: "202"}}, false},
 		"a failure after a success":     {[]Event{failed, {Type: Registered, MAC: testMAC, Time: at(1), Account: Party{Number: "201"}}}, with(failed, at(30)), false},
+		"a named account's first":       {[]Event{{Type: RegisterFailed, MAC: testMAC, Time: at(0)}}, with(failed, at(30)), false},
 		"a failure of no account":       {[]Event{{Type: RegisterFailed, MAC: testMAC, Time: at(0)}}, Event{Type: RegisterFailed, MAC: testMAC, Time: at(30)}, true},
 	}
 	for name, tt := range tests {
@@ -112,6 +114,20 @@ func TestStateOutlivesARestart(t *testing.T) {
 	}
 	if _, changes = back.Expire(at(-600), testMAC, testLimits); len(changes) != 1 {
 		t.Errorf("with a clock set back, calls of unknown age did not end: %+v", changes)
+	}
+}
+
+// TestMostEnded holds that a flood of short calls does not make the record grow.
+func TestMostEnded(t *testing.T) {
+	var s State
+	for i := range 1000 {
+		e := Event{Type: OutgoingCall, MAC: testMAC, Time: at(float64(i) / 1000), CallID: strconv.Itoa(i)}
+		s, _ = s.Apply(e)
+		e.Type = CallTerminated
+		s, _ = s.Apply(e)
+	}
+	if len(s.Ended) != mostEnded || s.LastCall().ID != "999" {
+		t.Errorf("%d ended calls kept, the last %s; want %d and 999", len(s.Ended), s.LastCall().ID, mostEnded)
 	}
 }
 

@@ -73,6 +73,18 @@ type Answer struct {
 	Duration time.Duration // from dialling to the answer's end, waiting for its turn left out
 }
 
+// Ready waits until the pause after the last key is over, so that what is sent next can be decided as
+// late as possible: Do would wait, too, but with the decision taken. When ctx ends, its cause is returned.
+func (p *Phone) Ready(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return p.pacing.wait(ctx)
+}
+
 // Do sends one Action URI and waits for the answer. A status of 2xx means that the phone accepted;
 // everything else is an error, with the status in the Answer where there was one. At most two
 // requests go out, the second only after a 401. When ctx ends, its cause is returned.
