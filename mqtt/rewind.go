@@ -14,8 +14,11 @@ type blame struct {
 // the broker has ended too many sessions in a row on the same message, that one
 // leaves the line and is returned.
 func (l *line) rewind(byBroker bool) (offender *shipment) {
-	if byBroker && len(l.inflight) > 0 {
-		offender = l.accuse(l.inflight[0])
+	if byBroker {
+		if len(l.inflight) == 1 {
+			// Among others nobody could tell which one it was.
+			offender = l.accuse(l.inflight[0])
+		}
 		for _, s := range l.inflight {
 			l.careful[s.subject()] = true
 		}
@@ -31,8 +34,8 @@ func (l *line) rewind(byBroker bool) (offender *shipment) {
 	return offender
 }
 
-// accuse counts a session that ended while s was the first one unacknowledged,
-// and returns s when that was once too often.
+// accuse counts a session that ended while s alone was unacknowledged, and
+// returns s when that was once too often.
 func (l *line) accuse(s *shipment) *shipment {
 	if l.blamed.subject != s.subject() || l.blamed.version != s.version {
 		l.blamed = blame{subject: s.subject(), version: s.version}
