@@ -30,6 +30,12 @@ type job struct {
 	at      time.Time // when it came in
 }
 
+// yieldsTo tells that a job has to end early for another: a probe for any command, which would wait for
+// a phone that is not there, and a command for a hang-up.
+func (j job) yieldsTo(next job) bool {
+	return j.probe || next.command.EndsCall() && !j.command.EndsCall()
+}
+
 // queue holds what waits for one phone. Its worker starts when something comes and ends when nothing
 // is left, so that phones never wait for each other and an idle one costs nothing.
 type queue struct {
@@ -124,9 +130,9 @@ func (b *Bridge) put(d *device, j job) {
 		if place < 0 {
 			place = len(q.waiting)
 		}
-		if q.running.end != nil && !q.running.command.EndsCall() {
-			q.running.end(errHungUp)
-		}
+	}
+	if q.running.end != nil && q.running.yieldsTo(j) {
+		q.running.end(errHungUp)
 	}
 	q.waiting = slices.Insert(q.waiting, place, j)
 	if !q.busy {
@@ -135,11 +141,11 @@ func (b *Bridge) put(d *device, j job) {
 	}
 }
 
-// enqueueProbe puts a probe behind what waits; while something does, its answer will tell as much.
+// enqueueProbe probes a phone for which nothing runs or waits: what does will tell as much.
 func (b *Bridge) enqueueProbe(d *device) {
 	d.queue.mu.Lock()
 	defer d.queue.mu.Unlock()
-	if d.queue.closed == nil && len(d.queue.waiting) == 0 {
+	if d.queue.closed == nil && !d.queue.busy {
 		b.put(d, job{probe: true, at: time.Now()})
 	}
 }

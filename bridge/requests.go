@@ -101,11 +101,12 @@ func (b *Bridge) renamePhone(request requestPayload) (any, error) {
 	if request.Name == nil || len([]rune(*request.Name)) > longestName {
 		return nil, fmt.Errorf("name is missing or longer than %d characters", longestName)
 	}
+	name := strings.TrimSpace(*request.Name)
 	d.mu.Lock()
-	d.renamed = strings.TrimSpace(*request.Name)
+	d.renamed = name
 	d.mu.Unlock()
 	b.refresh(d)
-	return map[string]string{"mac": string(d.mac), "name": *request.Name}, nil
+	return map[string]string{"mac": string(d.mac), "name": name}, nil
 }
 
 // named is the phone that a request is about.

@@ -34,39 +34,42 @@ func (b *Bridge) execute(ctx context.Context, d *device, j job) outcome {
 	if time.Since(j.at) > b.cfg.CommandTTL {
 		return refused("expired", fmt.Sprintf("it could not be started within %s (COMMAND_TTL), the phone was busy with others", b.cfg.CommandTTL))
 	}
-	state := d.snapshot()
-	verdict := cmd.Judge(state)
-	switch {
-	case verdict.Refusal != "":
-		return refused("guard", verdict.Refusal)
-	case verdict.Skip:
-		return outcome{status: statusSkipped}
-	case cmd.IsOurs():
+	if cmd.IsOurs() {
 		b.clearMissed(d)
 		return outcome{status: statusOK}
 	}
+	if err := d.web.Ready(ctx); err != nil {
+		return failed(err)
+	}
+	state := d.snapshot()
+	verdict := cmd.Judge(state)
 	requests := cmd.Requests(state)
-	if len(requests) == 0 {
+	switch {
+	case verdict.Refusal != "":
+		return refused("guard", verdict.Refusal)
+	case verdict.Skip, len(requests) == 0:
 		return outcome{status: statusSkipped}
 	}
-	address, err := action.ParseAddress(b.phones.book.Host(d.mac))
-	if err != nil {
-		return refused("address", "no address of this phone is known; list it in PHONES as mac@host, or let it send an event that comes from itself")
-	}
-	o := b.send(ctx, d, address, cmd, requests)
+	o := b.send(ctx, d, cmd, requests)
 	o.assumed = verdict.Assumed
 	return o
 }
 
 // send makes the requests of a command one after the other. When one fails, or the command's guard no
-// longer holds, the rest is not sent.
-func (b *Bridge) send(ctx context.Context, d *device, address action.Address, cmd phone.Command, requests []phone.ActionURI) outcome {
+// longer holds, the rest is not sent. Guard and address are taken right before each request: while the
+// pause after a key lasted the call may have ended, or another phone got the address.
+func (b *Bridge) send(ctx context.Context, d *device, cmd phone.Command, requests []phone.ActionURI) outcome {
 	o := outcome{status: statusOK}
 	for i, uri := range requests {
-		if i > 0 {
-			if verdict := cmd.Judge(d.snapshot()); verdict.Refusal != "" {
-				return o.because("guard", fmt.Sprintf("stopped before %s: %s", uri, verdict.Refusal))
-			}
+		if err := d.web.Ready(ctx); err != nil {
+			return o.because(codeOf(err), fmt.Sprintf("at %s: %s", uri, err))
+		}
+		if verdict := cmd.Judge(d.snapshot()); i > 0 && verdict.Refusal != "" {
+			return o.because("guard", fmt.Sprintf("stopped before %s: %s", uri, verdict.Refusal))
+		}
+		address, err := action.ParseAddress(b.phones.book.Host(d.mac))
+		if err != nil {
+			return o.because("address", "no address of this phone is known; list it in PHONES as mac@host, or let it send an event that comes from itself")
 		}
 		answer, err := d.web.Do(b.interruptible(ctx, len(requests)), address, b.login(d), uri)
 		o.httpStatus = answer.Status
