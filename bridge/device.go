@@ -307,7 +307,9 @@ func (b *Bridge) resume(mac phone.MAC, listed bool, r record) *device {
 	if r.Address != "" {
 		b.phones.book.Take(mac, r.Address)
 	}
-	b.phones.book.Seen(mac, r.Source)
+	if r.Source.IsValid() {
+		b.phones.book.Seen(mac, r.Source)
+	}
 	b.phones.add(d)
 	b.expire(d)
 	d.mu.Lock()

@@ -123,15 +123,16 @@ func (b *Bridge) forget(d *device) {
 // An address that differs from what the phone says of itself is that of something in between: a
 // command must not go there. The phone's own word counts only with the token.
 func (b *Bridge) locate(d *device, e phone.Event, from origin) (robbed *device) {
-	b.phones.book.Seen(d.mac, from.source)
 	address := from.source
 	if e.IP.IsValid() && e.IP != from.source {
 		if !from.token || !b.allowed(e.IP) {
+			b.phones.book.Seen(d.mac, netip.Addr{})
 			b.phones.book.Release(d.mac)
 			return nil
 		}
 		address = e.IP
 	}
+	b.phones.book.Seen(d.mac, address)
 	if loser := b.phones.book.Take(d.mac, address.String()); loser != "" {
 		return b.phones.find(loser)
 	}

@@ -14,14 +14,13 @@ import (
 	"sync"
 
 	mochi "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
 	"github.com/rs/zerolog"
 )
 
 // Broker is an MQTT broker that has its address already.
 type Broker struct {
-	listener *listener
+	listener net.Listener
 	log      zerolog.Logger
 }
 
@@ -44,7 +43,7 @@ func Listen(addr string, log zerolog.Logger) (*Broker, error) {
 	if log.GetLevel() > zerolog.DebugLevel {
 		log = log.Level(zerolog.ErrorLevel)
 	}
-	return &Broker{listener: &listener{Listener: l, conns: map[net.Conn]struct{}{}}, log: log}, nil
+	return &Broker{listener: l, log: log}, nil
 }
 
 // Addr is the address that was taken, host:port.
@@ -71,73 +70,40 @@ func (b *Broker) Run(ctx context.Context) error {
 			return fmt.Errorf("embedded broker: %w", err)
 		}
 	}
-	if err := server.AddListener(listeners.NewNet("loopback", b.listener)); err != nil {
-		return fmt.Errorf("embedded broker: %w", err)
-	}
 	if err := server.Serve(); err != nil {
 		return fmt.Errorf("embedded broker: %w", err)
 	}
-	<-ctx.Done()
-
-	// mochi waits for its clients, and for one that does not read, or has not
-	// said CONNECT yet, it waits long: without their connections none is left
-	// to wait for.
-	b.listener.closeAll()
+	err := b.serve(ctx, server)
 	if err := server.Close(); err != nil {
 		return fmt.Errorf("embedded broker: %w", err)
 	}
-	return nil
+	return err
 }
 
-// listener remembers the connections it accepted.
-type listener struct {
-	net.Listener
-	mu     sync.Mutex
-	closed bool
-	conns  map[net.Conn]struct{}
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	accepted, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+// serve hands mochi one connection after the other and returns when the last
+// client has left after ctx's end. The listener is not mochi's to close: it
+// would close its clients under a lock that it takes twice, and hang when one
+// leaves by itself at that moment.
+func (b *Broker) serve(ctx context.Context, server *mochi.Server) error {
+	stop := context.AfterFunc(ctx, func() { _ = b.listener.Close() })
+	defer stop()
+	var clients sync.WaitGroup
+	defer clients.Wait()
+	for {
+		c, err := b.listener.Accept()
+		if ctx.Err() != nil && err != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("embedded broker: %w", err)
+		}
+		clients.Go(func() {
+			stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+			defer stop()
+			// mochi has logged why a client left.
+			_ = server.EstablishConnection("loopback", c)
+		})
 	}
-	c := &conn{Conn: accepted, listener: l}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		_ = accepted.Close()
-		return nil, net.ErrClosed
-	}
-	l.conns[c] = struct{}{}
-	return c, nil
-}
-
-func (l *listener) closeAll() {
-	_ = l.Close()
-	l.mu.Lock()
-	l.closed = true
-	open := make([]net.Conn, 0, len(l.conns))
-	for c := range l.conns {
-		open = append(open, c)
-	}
-	l.mu.Unlock()
-	for _, c := range open {
-		_ = c.Close()
-	}
-}
-
-// conn leaves its listener's memory when it is closed.
-type conn struct {
-	net.Conn
-	listener *listener
-}
-
-func (c *conn) Close() error {
-	c.listener.mu.Lock()
-	delete(c.listener.conns, c)
-	c.listener.mu.Unlock()
-	return c.Conn.Close()
 }
 
 // everybody may connect, read and write.
