@@ -162,3 +162,25 @@ func TestAddressIsKept(t *testing.T) {
 		t.Errorf("an event without a MAC from there: %d %s", status, body)
 	}
 }
+
+// TestAnonymousFromListedHost takes an event without a MAC from where a phone is listed.
+func TestAnonymousFromListedHost(t *testing.T) {
+	s := startScene(t, func(c *bridge.Config) {
+		c.Phones = append(c.Phones, bridge.Phone{MAC: first, Host: "127.0.0.7"})
+	})
+	if status, body := s.askFrom(t, "127.0.0.7", "GET /off_hook HTTP/1.1\r\n\r\n"); status != 200 {
+		t.Fatalf("answered %d %s", status, body) // BUG 15
+	}
+	s.state(t, first, "is off hook", func(m message) bool { return m.member("off_hook") == "true" })
+}
+
+// TestAnonymousFromGateway has something stand between the phones and us: its address is no phone's,
+// so an event without a MAC that comes from there is nobody's.
+func TestAnonymousFromGateway(t *testing.T) {
+	s := startScene(t, nil)
+	s.tellFrom(t, "127.0.0.8", first, "registered", "ip=192.168.0.157")
+	s.hostOf(t, first, `null`)
+	if status, body := s.askFrom(t, "127.0.0.8", "GET /incoming_call HTTP/1.1\r\n\r\n"); status != 400 {
+		t.Errorf("answered %d %s, want 400: it may be another phone's", status, body) // BUG 14
+	}
+}

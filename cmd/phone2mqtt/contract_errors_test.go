@@ -36,7 +36,9 @@ func TestPhoneFaults(t *testing.T) {
 			t.Parallel()
 			p := startPhone(t, phonetest.Options{MAC: vendor, Behaviour: phonetest.Behaviour{Fault: tt.fault}})
 			s := startScene(t, func(c *bridge.Config) {
-				c.PhoneTimeout = 500 * time.Millisecond
+				if c.PhoneTimeout = patience; tt.fault == phonetest.Hang {
+					c.PhoneTimeout = 500 * time.Millisecond
+				}
 				c.Login = action.Login{Username: "admin", Password: "5ecret"}
 			}, p)
 			result := s.do(t, vendor, "dial", "206")
@@ -71,6 +73,7 @@ func TestUnreachable(t *testing.T) {
 
 // TestFailureInSequence has the third of five digits fail: the rest is not sent, and the error names it.
 func TestFailureInSequence(t *testing.T) {
+	t.Parallel()
 	p := startPhone(t, phoneOptions(vendor))
 	normal := slowly(t, p)
 	s := startScene(t, nil, p)

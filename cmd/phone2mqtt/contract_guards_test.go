@@ -145,6 +145,7 @@ func TestGuards(t *testing.T) {
 
 // TestGuardInSequence ends the call while digits are pressed: the rest is not sent.
 func TestGuardInSequence(t *testing.T) {
+	t.Parallel()
 	p := startPhone(t, phoneOptions(vendor))
 	hold := slowly(t, p)
 	s := startScene(t, nil, p)

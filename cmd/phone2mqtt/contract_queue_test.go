@@ -17,7 +17,7 @@ func busyScene(t *testing.T, change func(*bridge.Config)) (s *scene, p *phonetes
 	t.Helper()
 	p = startPhone(t, phonetest.Options{MAC: vendor, Behaviour: phonetest.Behaviour{Fault: phonetest.Hang}})
 	s = startScene(t, func(c *bridge.Config) {
-		c.PhoneTimeout = time.Second
+		c.PhoneTimeout = 2 * time.Second
 		if change != nil {
 			change(c)
 		}
@@ -46,6 +46,7 @@ func (s *scene) awaitOutcomes(t *testing.T, n int) []string {
 
 // TestOneAfterTheOther has commands wait while one runs, then run in the order in which they came.
 func TestOneAfterTheOther(t *testing.T) {
+	t.Parallel()
 	s, p := busyScene(t, nil)
 	for n := range 5 {
 		s.order(t, vendor, "line", fmt.Sprintf(`{"value":%d,"transaction":"t%d"}`, n+1, n+1))
@@ -61,7 +62,8 @@ func TestOneAfterTheOther(t *testing.T) {
 
 // TestCommandTTL lets a command wait for too long: it is refused, not run late.
 func TestCommandTTL(t *testing.T) {
-	s, p := busyScene(t, func(c *bridge.Config) { c.CommandTTL = 200 * time.Millisecond })
+	t.Parallel()
+	s, p := busyScene(t, func(c *bridge.Config) { c.CommandTTL = time.Second })
 	s.order(t, vendor, "dial", `{"number":"206","transaction":"late"}`)
 	if diff := cmp.Diff([]string{"first error timeout", "late error expired"}, s.awaitOutcomes(t, 2)); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
@@ -93,6 +95,7 @@ func TestExpiresAt(t *testing.T) {
 
 // TestExpiresWhileWaiting judges expires_at when the command's turn comes.
 func TestExpiresWhileWaiting(t *testing.T) {
+	t.Parallel()
 	s, _ := busyScene(t, nil)
 	soon := time.Now().Add(300 * time.Millisecond).UTC().Format(time.RFC3339Nano)
 	s.order(t, vendor, "dial", `{"number":"206","transaction":"late","expires_at":"`+soon+`"}`)
@@ -103,6 +106,7 @@ func TestExpiresWhileWaiting(t *testing.T) {
 
 // TestQueueIsFull refuses more than a hundred that wait, and gives each a result.
 func TestQueueIsFull(t *testing.T) {
+	t.Parallel()
 	s, p := busyScene(t, func(c *bridge.Config) { c.CommandTTL = time.Minute })
 	for n := range 103 {
 		s.order(t, vendor, "soft", fmt.Sprintf(`{"value":1,"transaction":"t%d"}`, n))
@@ -125,6 +129,7 @@ func TestQueueIsFull(t *testing.T) {
 func TestHangUpGoesFirst(t *testing.T) {
 	for _, command := range []string{"hangup", "reject"} {
 		t.Run(command, func(t *testing.T) {
+			t.Parallel()
 			s, p := busyScene(t, nil)
 			s.order(t, vendor, "soft", `{"value":1,"transaction":"t1"}`)
 			s.order(t, vendor, "soft", `{"value":2,"transaction":"t2"}`)
@@ -144,6 +149,7 @@ func TestHangUpGoesFirst(t *testing.T) {
 // TestHangUpEndsSequence sends a hang-up while digits are pressed: they stop, and `sent` says how many
 // went out.
 func TestHangUpEndsSequence(t *testing.T) {
+	t.Parallel()
 	p := startPhone(t, phoneOptions(vendor))
 	normal := slowly(t, p)
 	s := startScene(t, nil, p)
@@ -184,6 +190,7 @@ func TestKeyPause(t *testing.T) {
 // TestTransactions sends one transaction again, while it runs and after: it is run once, and its result
 // comes again. For another phone it is another one.
 func TestTransactions(t *testing.T) {
+	t.Parallel()
 	other := startPhone(t, phoneOptions(macs(1)[0]))
 	p := startPhone(t, phoneOptions(vendor))
 	normal := slowly(t, p)

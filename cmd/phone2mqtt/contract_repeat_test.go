@@ -85,6 +85,7 @@ func TestRegisterFailed(t *testing.T) {
 // TestMissedCallIsDerived lets a call be given up on a phone that tells no missed call: after the
 // window the bridge does.
 func TestMissedCallIsDerived(t *testing.T) {
+	t.Parallel()
 	const short = 200 * time.Millisecond
 	s := startScene(t, window(short))
 	s.tell(t, vendor, "incoming_call", "call_id=a1", "remote=206")

@@ -42,10 +42,39 @@ func startSmall(t *testing.T, broker string, storeMax int64, change func(*bridge
 	return house{intake.Addr().String(), stop}
 }
 
-// slowBroker stands between the program and its broker and can hold back what the broker says.
+// slowBroker stands between the program and its broker, can hold back what the broker says, and can cut
+// the line.
 type slowBroker struct {
 	addr string
 	held sync.Mutex
+
+	mu     sync.Mutex
+	broken bool
+	lines  []net.Conn
+}
+
+// cut ends all connections, without a word of MQTT, and lets none come about until mend.
+func (s *slowBroker) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = true
+	for _, c := range s.lines {
+		_ = c.Close()
+	}
+}
+
+func (s *slowBroker) mend() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken, s.lines = false, nil
+}
+
+// takes tells whether the line to the broker holds, and notes a connection.
+func (s *slowBroker) takes(c net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines = append(s.lines, c)
+	return !s.broken
 }
 
 func startSlowBroker(t *testing.T, broker string) *slowBroker {
@@ -71,6 +100,9 @@ func startSlowBroker(t *testing.T, broker string) *slowBroker {
 
 func (s *slowBroker) serve(client net.Conn, addr string) {
 	defer func() { _ = client.Close() }()
+	if !s.takes(client) {
+		return
+	}
 	broker, err := net.Dial("tcp", addr)
 	if err != nil {
 		return
@@ -192,6 +224,7 @@ func TestRepeatIsStored(t *testing.T) {
 
 // TestReady asks for readiness before there is a broker and after.
 func TestReady(t *testing.T) {
+	t.Parallel()
 	addr := freeAddr(t)
 	h := startHouse(t, addr, "", nil)
 	status, body := h.ask(t, "GET /readyz HTTP/1.1\r\n\r\n")
@@ -212,7 +245,8 @@ func TestReady(t *testing.T) {
 
 // TestLateEvents lets events wait for the broker for longer than EVENT_FRESH, and one less.
 func TestLateEvents(t *testing.T) {
-	const fresh = time.Second
+	t.Parallel()
+	const fresh = 2 * time.Second
 	addr := freeAddr(t)
 	h := startHouse(t, addr, "", func(c *bridge.Config) {
 		c.EventFresh = fresh
