@@ -35,9 +35,9 @@ func (b *Bridge) setOnline(d *device, is bool, at time.Time) []phone.Change {
 	if d.online == is {
 		return nil
 	}
-	isNew := !d.online && !d.listed && d.state.Last.Type == phone.NoEvent
+	met := d.online || d.state.Last.Type != phone.NoEvent
 	d.online = is
-	if isNew {
+	if _, listed := b.phones.book.Listing(d.mac); !listed && !met {
 		return nil
 	}
 	t := phone.PhoneOffline
@@ -62,14 +62,16 @@ func (b *Bridge) answered(d *device) {
 	}
 }
 
-// probeMissed notes that a phone's web port did not answer. One that never did may be switched off in
-// the phone's settings: such a phone is judged by its events alone.
+// probeMissed notes that a phone's web port took no connection, of a probe or of a command, which probes
+// yield to: several in one interval count once. A port that never answered may be switched off in the
+// phone's settings: such a phone is judged by its events alone.
 func (b *Bridge) probeMissed(d *device) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.removed || !d.reached {
+	if d.removed || !d.reached || time.Since(d.missedAt) < b.cfg.ProbeInterval/2 {
 		return
 	}
+	d.missedAt = time.Now()
 	d.missed++
 	if d.missed < enoughMissed {
 		return
@@ -81,7 +83,7 @@ func (b *Bridge) probeMissed(d *device) {
 
 // probe looks whether the phone's web port takes a connection.
 func (b *Bridge) probe(ctx context.Context, d *device) {
-	address, err := action.ParseAddress(b.phones.book.Host(d.mac))
+	address, err := b.address(d)
 	if err != nil {
 		return
 	}
@@ -123,4 +125,19 @@ func pause(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// Phones counts the known phones by their availability.
+func (b *Bridge) Phones() (available, unavailable int) {
+	for _, d := range b.phones.all() {
+		d.mu.Lock()
+		is := d.online
+		d.mu.Unlock()
+		if is {
+			available++
+		} else {
+			unavailable++
+		}
+	}
+	return available, unavailable
 }

@@ -9,21 +9,27 @@
 // phone's worker judges it by the state, sends the requests (worker.go) and publishes one result.
 //
 // A command never changes a phone's state: only the phone's next event does. Nothing is ever taken
-// from a retained message. No lock is held during I/O; a device's lock is taken before that of the
-// outbox, never after.
+// from a retained message. No lock is held during I/O; a device's lock is taken before those of the
+// phone book and of the outbox, never after.
+//
+// Which phones are listed, and how, is the phone book's to know ([book.Listing]); [Bridge.List] changes
+// it at run time (listing.go).
 package bridge
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/phone2mqtt/phone2mqtt/bridge/payload"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
+	"github.com/phone2mqtt/phone2mqtt/phone/book"
 )
 
 // Config is what the bridge is told at start.
@@ -33,8 +39,8 @@ type Config struct {
 	Embedded bool   // the broker is the try-out one
 	HTTPURL  string // how phones reach the intake
 
-	Phones       []Phone // the listed ones
-	Learn        bool    // take in phones that are not listed
+	Phones       []book.Listing // see [Bridge.List]
+	Learn        bool           // take in phones that are not listed
 	Tokens       []string
 	Allow        []netip.Prefix
 	Rate         int // events a second from one address; 0: no limit
@@ -48,12 +54,10 @@ type Config struct {
 	KeyPause      time.Duration
 	CommandTTL    time.Duration
 	ProbeInterval time.Duration
-}
 
-// Phone is one listed phone.
-type Phone struct {
-	MAC  phone.MAC
-	Host string // host[:port] or https://host[:port]; empty: where its events come from
+	Meter   Meter        // nil: nothing is counted
+	Metrics http.Handler // of /metrics; nil: nothing is served there
+	Admin   bool         // /metrics is served by [Bridge.ServeAdmin] only
 }
 
 // Broker takes what is to be published. It is a [mqtt.Client], or in tests one that fails.
@@ -76,6 +80,7 @@ type Bridge struct {
 	started time.Time
 
 	phones   registry
+	listing  sync.Mutex // one change of what is listed at a time; held before a device's lock
 	limiter  limiter
 	refusals quiet
 
@@ -95,6 +100,9 @@ func New(cfg Config, broker Broker, records Records, log zerolog.Logger) (*Bridg
 		started: time.Now(),
 		phones:  newRegistry(),
 		limiter: newLimiter(cfg.Rate),
+	}
+	if cfg.Meter == nil {
+		b.cfg.Meter = unmetered{}
 	}
 	b.stopping, b.stop = context.WithCancelCause(context.Background())
 	if err := b.restore(records); err != nil {
@@ -135,15 +143,6 @@ func (b *Bridge) Run(ctx context.Context) error {
 	return nil
 }
 
-type infoPayload struct {
-	Version   string  `json:"version"`
-	StartedAt stamp   `json:"started_at"`
-	Base      string  `json:"base"`
-	Broker    string  `json:"broker"`
-	Phones    int     `json:"phones"`
-	HTTPURL   *string `json:"http_url"`
-}
-
 func (b *Bridge) publishInfo() {
 	broker := b.broker.Status().Broker
 	if b.cfg.Embedded {
@@ -153,13 +152,13 @@ func (b *Bridge) publishInfo() {
 		Topic:    b.topics.info(),
 		Retained: true,
 		Last:     true,
-		Payload: marshal(infoPayload{
+		Payload: payload.Bridge{
 			Version:   b.cfg.Version,
-			StartedAt: stamp(b.started),
+			StartedAt: b.started,
 			Base:      b.cfg.Base,
 			Broker:    broker,
 			Phones:    len(b.phones.all()),
-			HTTPURL:   known(b.cfg.HTTPURL),
-		}),
+			HTTPURL:   b.cfg.HTTPURL,
+		}.JSON(),
 	}}})
 }

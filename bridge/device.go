@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/phone2mqtt/phone2mqtt/bridge/payload"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
@@ -15,23 +17,23 @@ import (
 
 // device is one phone as the bridge keeps it.
 type device struct {
-	mac    phone.MAC
-	listed bool
-	web    *action.Phone
-	queue  queue
+	mac   phone.MAC
+	web   *action.Phone
+	queue queue
 
-	mu      sync.Mutex // guards the rest
-	state   phone.State
-	renamed string // by a bridge request; wins over the phone's own name
-	online  bool
-	reached bool // its web port has ever answered
-	missed  int  // probes in a row
-	trusted bool // its events carry the token
-	digest  bool // as saved last, see [action.Phone.AsksDigest]
-	shown   shown
-	last    delivery // of the last event
-	expiry  *time.Timer
-	removed bool
+	mu       sync.Mutex // guards the rest
+	state    phone.State
+	renamed  string // by a bridge request
+	online   bool
+	reached  bool      // its web port has ever answered
+	missed   int       // probes in a row
+	missedAt time.Time // the last of them
+	trusted  bool      // its events carry the token
+	digest   bool      // as saved last, see [action.Phone.AsksDigest]
+	shown    shown
+	last     delivery // of the last event
+	expiry   *time.Timer
+	removed  bool
 }
 
 // delivery is what became of an event: a repeat of it is answered the same, and stored when the first
@@ -39,6 +41,7 @@ type device struct {
 type delivery struct {
 	events  []mqtt.Message
 	receipt *mqtt.Receipt
+	repeat  bool
 }
 
 // shown is what the topics that seldom change were last given.
@@ -67,24 +70,30 @@ type origin struct {
 	token  bool // it carried a valid token
 }
 
-var errRemoved = errors.New("the phone was removed")
+var (
+	errRemoved = errors.New("the phone was removed")
+	errStrict  = errors.New("it is listed as strict, and only events from its host are taken")
+)
 
-// take applies an event to its phone and puts what follows from it in line. The receipt tells when
-// all that is on disk; it is nil when a repeat was stored by an earlier process.
-func (b *Bridge) take(d *device, e phone.Event, from origin) (*mqtt.Receipt, error) {
-	receipt, robbed, err := b.apply(d, e, from)
+// take applies an event to its phone and puts what follows from it in line. The delivery's receipt
+// tells when all that is on disk; it is nil when a repeat was stored by an earlier process.
+func (b *Bridge) take(d *device, e phone.Event, from origin) (delivery, error) {
+	delivered, robbed, err := b.apply(d, e, from)
 	if robbed != nil {
 		b.refresh(robbed)
 	}
-	return receipt, err
+	return delivered, err
 }
 
 // apply does it under the phone's lock. It also returns the phone that lost its address to this one.
-func (b *Bridge) apply(d *device, e phone.Event, from origin) (receipt *mqtt.Receipt, robbed *device, err error) {
+func (b *Bridge) apply(d *device, e phone.Event, from origin) (delivered delivery, robbed *device, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.removed {
-		return nil, nil, errRemoved
+		return delivery{}, nil, errRemoved
+	}
+	if !b.phones.book.Admits(d.mac, from.source) {
+		return delivery{}, nil, fmt.Errorf("event of %s from %s: %w", d.mac, from.source, errStrict)
 	}
 	e.Time = time.Now()
 	if d.state.Repeats(e, b.cfg.Limits.Repeat) {
@@ -99,14 +108,15 @@ func (b *Bridge) apply(d *device, e phone.Event, from origin) (receipt *mqtt.Rec
 	var told []phone.Change
 	d.state, told = d.state.Apply(e)
 	d.last = b.publish(d, append(changes, told...))
-	return d.last.receipt, robbed, nil
+	return d.last, robbed, nil
 }
 
 // again answers a repeat as the event that it repeats. What could not be stored then is tried again
 // under the same id.
-func (b *Bridge) again(d *device) *mqtt.Receipt {
+func (b *Bridge) again(d *device) delivery {
+	again := delivery{repeat: true}
 	if d.last.receipt == nil {
-		return nil
+		return again
 	}
 	select {
 	case <-d.last.receipt.Done():
@@ -115,7 +125,8 @@ func (b *Bridge) again(d *device) *mqtt.Receipt {
 		}
 	default:
 	}
-	return d.last.receipt
+	again.receipt = d.last.receipt
+	return again
 }
 
 // publish puts a device's state and the events of changes in line, and its record in the store. The
@@ -132,13 +143,16 @@ func (b *Bridge) publish(d *device, changes []phone.Change) delivery {
 func (b *Bridge) events(d *device, changes []phone.Change) []mqtt.Message {
 	var events []mqtt.Message
 	for _, c := range changes {
+		if c.Event.Type == phone.CallEnded {
+			b.cfg.Meter.CallEnded(c.Call.Direction, c.Call.Result)
+		}
 		events = append(events, mqtt.Message{
 			Topic:     b.topics.event(d.mac),
 			LateTopic: b.topics.lateEvent(d.mac),
 			FreshFor:  b.cfg.EventFresh,
 			Group:     string(d.mac),
 			At:        c.Event.Time,
-			Payload:   eventJSON(newID(c.Event.Time), c, d.state.CallState(), d.name()),
+			Payload:   payload.Event(payload.NewID(c.Event.Time), c, d.state.CallState(), b.name(d)),
 		})
 	}
 	return events
@@ -155,10 +169,10 @@ func untilDue(due time.Time) time.Duration {
 // retained are the messages that show a device as it stands. Call state and availability are left out
 // while they are what was published last.
 func (b *Bridge) retained(d *device) []mqtt.Message {
-	keep := func(topic string, payload []byte) mqtt.Message {
-		return mqtt.Message{Topic: topic, Payload: payload, Retained: true, Group: string(d.mac)}
+	keep := func(topic string, text []byte) mqtt.Message {
+		return mqtt.Message{Topic: topic, Payload: text, Retained: true, Group: string(d.mac)}
 	}
-	messages := []mqtt.Message{keep(b.topics.state(d.mac), stateJSON(d.state, d.name(), b.phones.book.Host(d.mac)))}
+	messages := []mqtt.Message{keep(b.topics.state(d.mac), payload.State(d.state, b.name(d), b.phones.book.Host(d.mac)))}
 	if now := d.state.CallState(); now != d.shown.callState {
 		d.shown.callState = now
 		messages = append(messages, keep(b.topics.callState(d.mac), []byte(now)))
@@ -172,7 +186,7 @@ func (b *Bridge) retained(d *device) []mqtt.Message {
 
 func (b *Bridge) record(d *device) []mqtt.Record {
 	address, source := b.phones.book.Saved(d.mac)
-	return []mqtt.Record{{Key: recordPrefix + string(d.mac), Value: marshal(record{
+	return []mqtt.Record{{Key: recordPrefix + string(d.mac), Value: payload.Marshal(record{
 		State:   d.state,
 		Name:    d.renamed,
 		Online:  d.online,
@@ -184,12 +198,11 @@ func (b *Bridge) record(d *device) []mqtt.Record {
 	})}}
 }
 
-// name is what people call the phone: as they named it, or as it names itself.
-func (d *device) name() string {
-	if d.renamed != "" {
-		return d.renamed
-	}
-	return d.state.Name
+// name is what people call the phone: as the phones file names it, as they renamed it, or as it names
+// itself. The device is locked.
+func (b *Bridge) name(d *device) string {
+	listing, _ := b.phones.book.Listing(d.mac)
+	return cmp.Or(listing.Name, d.renamed, d.state.Name)
 }
 
 // refresh publishes a device's state as it stands.
@@ -225,10 +238,9 @@ func (d *device) snapshot() phone.State {
 }
 
 // newDevice makes a device in the state of its record. It is not yet published.
-func (b *Bridge) newDevice(mac phone.MAC, listed bool, r record) *device {
+func (b *Bridge) newDevice(mac phone.MAC, r record) *device {
 	d := &device{
 		mac:     mac,
-		listed:  listed,
 		state:   r.State,
 		renamed: r.Name,
 		online:  r.Online,
@@ -249,11 +261,7 @@ func (b *Bridge) newDevice(mac phone.MAC, listed bool, r record) *device {
 // restore brings back the phones of an earlier process and adds the listed ones. A phone that is no
 // longer listed stays as a learned one if it was ever heard.
 func (b *Bridge) restore(records Records) error {
-	listed := make(map[phone.MAC]Phone)
-	for _, p := range b.cfg.Phones {
-		listed[p.MAC] = p
-		b.phones.book.List(p.MAC, p.Host)
-	}
+	b.phones.book.List(b.cfg.Phones)
 	kept := make(map[phone.MAC]record)
 	err := records.Records(recordPrefix, func(key string, value []byte) error {
 		mac, r, err := readRecord(key, value)
@@ -267,18 +275,18 @@ func (b *Bridge) restore(records Records) error {
 	if err != nil {
 		return err
 	}
-	for mac := range listed {
-		r, known := kept[mac]
-		d := b.resume(mac, true, r)
+	for _, listed := range b.cfg.Phones {
+		r, known := kept[listed.MAC]
+		d := b.resume(listed.MAC, r)
 		if !known {
 			// Its topics are to be cleared should it no longer be listed one day.
 			b.refresh(d)
 		}
-		delete(kept, mac)
+		delete(kept, listed.MAC)
 	}
 	for mac, r := range kept {
 		if b.cfg.Learn && r.State.Last.Type != phone.NoEvent {
-			b.resume(mac, false, r)
+			b.resume(mac, r)
 		} else {
 			b.broker.Publish(b.clearing(mac))
 		}
@@ -302,8 +310,8 @@ func readRecord(key string, value []byte) (phone.MAC, record, error) {
 }
 
 // resume publishes a phone as it was, and what came due meanwhile.
-func (b *Bridge) resume(mac phone.MAC, listed bool, r record) *device {
-	d := b.newDevice(mac, listed, r)
+func (b *Bridge) resume(mac phone.MAC, r record) *device {
+	d := b.newDevice(mac, r)
 	if r.Address != "" {
 		b.phones.book.Take(mac, r.Address)
 	}

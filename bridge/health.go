@@ -30,7 +30,7 @@ func (b *Bridge) missing() []string {
 
 // ownPage answers what is asked of the bridge itself, which needs no token and does not count for the
 // rate. The names are never events, whatever stands below them.
-func (b *Bridge) ownPage(w http.ResponseWriter, path string) bool {
+func (b *Bridge) ownPage(w http.ResponseWriter, r *http.Request, path string, metrics bool) bool {
 	name, below, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch {
 	case !slices.Contains([]string{"healthz", "readyz", "metrics", "ui"}, name):
@@ -39,10 +39,32 @@ func (b *Bridge) ownPage(w http.ResponseWriter, path string) bool {
 		plain(w, http.StatusOK, "ok")
 	case name == "readyz" && below == "":
 		b.ready(w)
+	case name == "metrics" && below == "" && metrics && b.cfg.Metrics != nil:
+		b.serveMetrics(w, r)
 	default:
 		plain(w, http.StatusNotFound, "nothing is served here")
 	}
 	return true
+}
+
+// ServeAdmin answers the bridge's own paths and nothing else. It belongs on a listener of its own.
+func (b *Bridge) ServeAdmin(w http.ResponseWriter, r *http.Request) {
+	if !b.ownPage(w, r, r.URL.Path, true) {
+		plain(w, http.StatusNotFound, "nothing is served here; events go to HTTP_ADDR")
+	}
+}
+
+// serveMetrics answers /metrics, to whom may send events and to this machine.
+func (b *Bridge) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	source := sourceOf(r)
+	if source.IsLoopback() || b.allowed(source) {
+		b.cfg.Metrics.ServeHTTP(w, r)
+		return
+	}
+	if n, ok := b.refusals.says(source.String() + " metrics"); ok {
+		b.log.Warn().Str("source", source.String()).Int("times", n).Msg("metrics refused")
+	}
+	plain(w, http.StatusForbidden, fmt.Sprintf("address %s is not in HTTP_ALLOW", source))
 }
 
 // ready answers /readyz: what comes in now reaches the broker.

@@ -1,10 +1,13 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -17,67 +20,74 @@ import (
 // storeWait is how long a phone is kept waiting for the disk. Phones give up after 8 s.
 const storeWait = 7 * time.Second
 
-// refusal is an answer other than 200, with the reason that body and log give.
+// refusal is an answer other than 200, with the text that body and log give.
 type refusal struct {
 	status int
-	reason string
+	reason Reason
+	text   string
 }
 
-func (r *refusal) Error() string { return r.reason }
-
-func refuse(status int, format string, args ...any) error {
-	return &refusal{status, fmt.Sprintf(format, args...)}
+func refuse(status int, reason Reason, format string, args ...any) *refusal {
+	return &refusal{status, reason, fmt.Sprintf(format, args...)}
 }
 
 // ServeHTTP takes one Action URL request, or answers one of the bridge's own paths. It belongs behind
 // an [action.NewListener], which repairs what phones send.
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, query := action.Target(r)
-	if b.ownPage(w, path) {
+	if b.ownPage(w, r, path, !b.cfg.Admin) {
 		return
 	}
 	source := sourceOf(r)
-	if err := b.intake(r, source, path, query); err != nil {
-		b.refuse(w, source, err)
+	answer := Answer{Status: http.StatusOK}
+	refused := b.intake(&answer, r, source, path, query)
+	if refused != nil {
+		answer.Status, answer.Reason = refused.status, refused.reason
+	}
+	b.cfg.Meter.EventAnswered(answer)
+	if refused != nil {
+		b.refuse(w, source, refused)
 		return
 	}
 	w.WriteHeader(http.StatusOK)
 }
 
-// intake judges a request and has its event stored.
-func (b *Bridge) intake(r *http.Request, source netip.Addr, path, query string) error {
+// intake judges a request and has its event stored. It notes in the answer how far it came.
+func (b *Bridge) intake(answer *Answer, r *http.Request, source netip.Addr, path, query string) *refusal {
 	if bad := action.Refused(r); bad != nil {
-		return &refusal{bad.Status, bad.Reason}
+		return &refusal{bad.Status, BadRequest, bad.Reason}
 	}
-	words, err := b.checkToken(phone.SplitWords(path))
-	if err != nil {
-		return err
+	words, refused := b.checkToken(phone.SplitWords(path))
+	if refused != nil {
+		return refused
 	}
 	if !b.allowed(source) {
-		return refuse(http.StatusForbidden, "address %s is not in HTTP_ALLOW", source)
+		return refuse(http.StatusForbidden, BadAddress, "address %s is not in HTTP_ALLOW", source)
 	}
 	if !b.limiter.allows(source) {
-		return refuse(http.StatusTooManyRequests, "more than %d events a second from %s (HTTP_RATE)", b.cfg.Rate, source)
+		return refuse(http.StatusTooManyRequests, TooMany, "more than %d events a second from %s (HTTP_RATE)", b.cfg.Rate, source)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		return refuse(http.StatusMethodNotAllowed, "method %.20q, expected GET or POST", r.Method)
+		return refuse(http.StatusMethodNotAllowed, BadMethod, "method %.20q, expected GET or POST", r.Method)
 	}
-	event, err := phone.ParseEvent(words, phone.SplitVariables(query), b.dialect())
+	event, err := phone.ParseEvent(words, phone.SplitVariables(query), b.dialect(source))
 	if err != nil {
 		return unparsed(err)
 	}
-	return b.store(event, origin{source: source, token: len(b.cfg.Tokens) > 0})
+	answer.Event = event.Type
+	answer.Repeat, refused = b.store(event, origin{source: source, token: len(b.cfg.Tokens) > 0})
+	return refused
 }
 
 // checkToken takes the token out of the path words. It is judged before all else, so that who does not
 // know it learns nothing more.
-func (b *Bridge) checkToken(words []string) ([]string, error) {
+func (b *Bridge) checkToken(words []string) ([]string, *refusal) {
 	if len(b.cfg.Tokens) == 0 {
 		return words, nil
 	}
 	rest := slices.DeleteFunc(slices.Clone(words), b.isToken)
 	if len(rest) == len(words) {
-		return nil, refuse(http.StatusForbidden, "the Action URL carries no valid token (HTTP_TOKEN) as a path word")
+		return nil, refuse(http.StatusForbidden, BadToken, "the Action URL carries no valid token (HTTP_TOKEN) as a path word")
 	}
 	return rest, nil
 }
@@ -88,45 +98,52 @@ func (b *Bridge) isToken(word string) bool {
 	})
 }
 
-func (b *Bridge) dialect() phone.Dialect {
+// dialect is how the events from an address are read.
+func (b *Bridge) dialect(source netip.Addr) phone.Dialect {
 	return phone.Dialect{
 		Default: b.cfg.DefaultEvent,
 		Known:   func(mac phone.MAC) bool { return b.phones.find(mac) != nil },
-		Charset: func(phone.MAC) phone.Charset { return b.cfg.Charset },
+		Charset: func(mac phone.MAC) phone.Charset {
+			listing, _ := b.phones.book.Listing(cmp.Or(mac, b.phones.book.Only(source)))
+			return cmp.Or(listing.Charset, b.cfg.Charset)
+		},
 	}
 }
 
-func unparsed(err error) error {
+func unparsed(err error) *refusal {
 	if bad, ok := errors.AsType[*phone.MACError](err); ok {
-		return &refusal{http.StatusBadRequest, bad.Error()}
+		return &refusal{http.StatusBadRequest, NoPhone, bad.Error()}
 	}
-	return &refusal{http.StatusNotFound, err.Error()}
+	return &refusal{http.StatusNotFound, BadPath, err.Error()}
 }
 
 // store hands an event to its phone and waits until it is on disk.
-func (b *Bridge) store(event phone.Event, from origin) error {
+func (b *Bridge) store(event phone.Event, from origin) (repeat bool, refused *refusal) {
 	for {
 		d, err := b.deviceOf(event.MAC, from.source)
 		switch {
 		case errors.Is(err, errUnidentified):
-			return &refusal{http.StatusBadRequest, err.Error()}
+			return false, &refusal{http.StatusBadRequest, NoPhone, err.Error()}
 		case err != nil:
-			return &refusal{http.StatusForbidden, err.Error()}
+			return false, &refusal{http.StatusForbidden, UnknownPhone, err.Error()}
 		}
 		event.MAC = d.mac
-		receipt, err := b.take(d, event, from)
+		delivered, err := b.take(d, event, from)
 		if errors.Is(err, errRemoved) {
 			continue // between finding and taking it; it is learned anew
 		}
-		if receipt == nil {
-			return nil
+		if errors.Is(err, errStrict) {
+			return false, &refusal{http.StatusForbidden, BadAddress, err.Error()}
+		}
+		if delivered.receipt == nil {
+			return delivered.repeat, nil
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), storeWait)
 		defer cancel()
-		if err := receipt.Wait(ctx); err != nil {
-			return refuse(http.StatusServiceUnavailable, "the event could not be stored: %s", err)
+		if err := delivered.receipt.Wait(ctx); err != nil {
+			return delivered.repeat, refuse(http.StatusServiceUnavailable, NotStored, "the event could not be stored: %s", err)
 		}
-		return nil
+		return delivered.repeat, nil
 	}
 }
 
@@ -140,18 +157,23 @@ func sourceOf(r *http.Request) netip.Addr {
 }
 
 // refuse answers with the reason, and logs it when it is news.
-func (b *Bridge) refuse(w http.ResponseWriter, source netip.Addr, err error) {
-	status := http.StatusInternalServerError
-	if r, ok := errors.AsType[*refusal](err); ok {
-		status = r.status
-	}
-	if status == http.StatusMethodNotAllowed {
+func (b *Bridge) refuse(w http.ResponseWriter, source netip.Addr, r *refusal) {
+	if r.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", "GET, POST")
 	}
-	if n, ok := b.refusals.says(fmt.Sprintf("%s %d", source, status)); ok {
-		b.log.Warn().Str("source", source.String()).Int("status", status).Str("reason", err.Error()).Int("times", n).Msg("event refused")
+	if n, ok := b.refusals.says(mistake(source, r)); ok {
+		b.log.Warn().Str("source", source.String()).Int("status", r.status).Str("reason", r.text).Int("times", n).Msg("event refused")
 	}
-	plain(w, status, err.Error())
+	plain(w, r.status, r.text)
+}
+
+// mistake tells one refusal from another for the log. A new mistake of the same kind is news, but whoever
+// makes up a new word for each request must not fill the log: texts share a few places.
+func mistake(source netip.Addr, r *refusal) string {
+	const places = 16
+	text := fnv.New32a()
+	_, _ = io.WriteString(text, r.text)
+	return fmt.Sprint(source, r.reason, text.Sum32()%places)
 }
 
 // plain answers with one text.

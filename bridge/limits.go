@@ -7,7 +7,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// mostRemembered is how many addresses, or refusals, are told apart at once.
+// mostRemembered is how many addresses, or repeating failures, are told apart at once.
 const mostRemembered = 10_000
 
 // burst is how many times its rate an address may send at once: a whole office behind one address
@@ -54,22 +54,4 @@ func (l *limiter) makeRoom() {
 	if len(l.buckets) >= mostRemembered {
 		clear(l.buckets)
 	}
-}
-
-// quiet lets a repeating message through the first time and then each time its count has doubled.
-type quiet struct {
-	mu     sync.Mutex
-	counts map[string]int
-}
-
-// says counts a message and tells whether to log it, with how often it came by now.
-func (q *quiet) says(message string) (times int, ok bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.counts == nil || len(q.counts) >= mostRemembered {
-		q.counts = make(map[string]int)
-	}
-	q.counts[message]++
-	times = q.counts[message]
-	return times, times&(times-1) == 0
 }

@@ -27,7 +27,6 @@ type registry struct {
 
 	mu      sync.RWMutex
 	devices map[phone.MAC]*device
-	learned int
 }
 
 func newRegistry() registry {
@@ -50,9 +49,6 @@ func (r *registry) add(d *device) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.devices[d.mac] = d
-	if !d.listed {
-		r.learned++
-	}
 }
 
 func (r *registry) remove(d *device) {
@@ -63,9 +59,6 @@ func (r *registry) remove(d *device) {
 	}
 	delete(r.devices, d.mac)
 	r.book.Forget(d.mac)
-	if !d.listed {
-		r.learned--
-	}
 }
 
 // deviceOf finds the phone that an event is of: by its MAC, or without one by the address that it came
@@ -82,40 +75,52 @@ func (b *Bridge) deviceOf(mac phone.MAC, source netip.Addr) (*device, error) {
 	if !b.cfg.Learn {
 		return nil, fmt.Errorf("phone %s is not listed and LEARN is off: %w", mac, errUnknownPhone)
 	}
-	return b.learn(mac)
-}
-
-func (b *Bridge) learn(mac phone.MAC) (*device, error) {
-	r := &b.phones
-	r.mu.Lock()
-	d := r.devices[mac]
-	if d == nil && r.learned >= mostLearned {
-		r.mu.Unlock()
+	d, isNew := b.adopt(mac, mostLearned)
+	if d == nil {
 		return nil, fmt.Errorf("phone %s is not listed and %d phones are learned already: %w", mac, mostLearned, errUnknownPhone)
 	}
-	isNew := d == nil
-	if isNew {
-		d = b.newDevice(mac, false, record{})
-		r.devices[mac] = d
-		r.learned++
-	}
-	r.mu.Unlock()
 	if isNew {
 		b.publishInfo()
 	}
 	return d, nil
 }
 
-// forget removes a learned phone and all that is kept of it.
+// adopt finds a phone or makes it. There is none when it would be new and that many are learned.
+func (b *Bridge) adopt(mac phone.MAC, most int) (d *device, isNew bool) {
+	r := &b.phones
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.devices[mac]; d != nil {
+		return d, false
+	}
+	if len(r.devices)-r.book.Listings() >= most {
+		return nil, false
+	}
+	d = b.newDevice(mac, record{})
+	r.devices[mac] = d
+	return d, true
+}
+
+// forget removes a phone and all that is kept of it.
 func (b *Bridge) forget(d *device) {
 	d.mu.Lock()
+	b.clearAll(d)
+	d.mu.Unlock()
+	b.drop(d)
+	b.publishInfo()
+}
+
+// drop ends what a phone that was cleared still does.
+func (b *Bridge) drop(d *device) {
+	b.phones.remove(d)
+	b.stopQueue(d)
+}
+
+// clearAll takes what broker and store keep of a phone away, for good. The device is locked.
+func (b *Bridge) clearAll(d *device) {
 	d.removed = true
 	d.expiry.Stop()
 	b.broker.Publish(b.clearing(d.mac))
-	d.mu.Unlock()
-	b.phones.remove(d)
-	b.stopQueue(d)
-	b.publishInfo()
 }
 
 // locate notes where an event came from. It returns the phone that lost its address to this one.
@@ -126,7 +131,6 @@ func (b *Bridge) locate(d *device, e phone.Event, from origin) (robbed *device) 
 	address := from.source
 	if e.IP.IsValid() && e.IP != from.source {
 		if !from.token || !b.allowed(e.IP) {
-			b.phones.book.Seen(d.mac, netip.Addr{})
 			b.phones.book.Release(d.mac)
 			return nil
 		}

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/phone2mqtt/phone2mqtt/bridge/payload"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/phone/book"
 )
 
 // requestPayload is what a bridge request may hold, in the form that zigbee2mqtt made usual.
@@ -20,16 +22,8 @@ type requestPayload struct {
 	Name        *string         `json:"name"`
 }
 
-type responsePayload struct {
-	Data        any             `json:"data"`
-	Status      string          `json:"status"`
-	Error       string          `json:"error,omitempty"`
-	Transaction json.RawMessage `json:"transaction,omitempty"`
-}
-
-// longestName is how many characters a phone's name may have: a state in Home Assistant has 255, and
-// this one stands before others.
-const longestName = 100
+// longestRequest is how many bytes a bridge request may have; it is read where the network is.
+const longestRequest = 16 << 10
 
 // operations are the bridge requests.
 var operations = map[string]func(*Bridge, requestPayload) (any, error){
@@ -44,7 +38,10 @@ func (b *Bridge) receiveRequest(op string, m mqtt.Message) {
 		return
 	}
 	var request requestPayload
-	err := json.Unmarshal(m.Payload, &request)
+	err := errors.New("the payload is too long")
+	if len(m.Payload) <= longestRequest {
+		err = json.Unmarshal(m.Payload, &request)
+	}
 	if m.Retained {
 		b.clear(m.Topic)
 		b.answerRequest(op, request, nil, errors.New("the broker kept this request from before phone2mqtt subscribed; it is not run and was cleared"))
@@ -64,14 +61,7 @@ func (b *Bridge) receiveRequest(op string, m mqtt.Message) {
 }
 
 func (b *Bridge) answerRequest(op string, request requestPayload, data any, err error) {
-	response := responsePayload{Data: data, Status: statusOK, Transaction: request.Transaction}
-	if data == nil {
-		response.Data = struct{}{}
-	}
-	if err != nil {
-		response.Status, response.Error = statusError, err.Error()
-	}
-	b.broker.Publish(mqtt.Batch{Messages: []mqtt.Message{{Topic: b.topics.response(op), Payload: marshal(response), KeepFor: time.Minute}}})
+	b.broker.Publish(mqtt.Batch{Messages: []mqtt.Message{{Topic: b.topics.response(op), Payload: payload.Response(data, err, request.Transaction), KeepFor: time.Minute}}})
 }
 
 func (b *Bridge) healthCheck(requestPayload) (any, error) {
@@ -84,22 +74,28 @@ func (b *Bridge) removePhone(request requestPayload) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.listed {
-		return nil, fmt.Errorf("phone %s is listed in PHONES; remove it there", d.mac)
+	b.listing.Lock()
+	defer b.listing.Unlock()
+	if l, listed := b.phones.book.Listing(d.mac); listed {
+		return nil, fmt.Errorf("phone %s is listed in %s; remove it there", d.mac, l.Source)
 	}
 	b.forget(d)
 	b.log.Info().Str("mac", string(d.mac)).Msg("phone removed by request")
 	return map[string]string{"mac": string(d.mac)}, nil
 }
 
-// renamePhone gives a phone a name that wins over its own; an empty one gives it back.
+// renamePhone gives a phone a name that wins over its own; an empty one gives it back. A name from the
+// phones file wins over both, so that what stands there is what is seen.
 func (b *Bridge) renamePhone(request requestPayload) (any, error) {
 	d, err := b.named(request)
 	if err != nil {
 		return nil, err
 	}
-	if request.Name == nil || len([]rune(*request.Name)) > longestName {
-		return nil, fmt.Errorf("name is missing or longer than %d characters", longestName)
+	if request.Name == nil || len([]rune(*request.Name)) > book.LongestName {
+		return nil, fmt.Errorf("name is missing or longer than %d characters", book.LongestName)
+	}
+	if l, _ := b.phones.book.Listing(d.mac); l.Name != "" {
+		return nil, fmt.Errorf("phone %s has its name from %s; change it there", d.mac, l.Source)
 	}
 	name := strings.TrimSpace(*request.Name)
 	d.mu.Lock()

@@ -1,10 +1,12 @@
 package bridge
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"time"
 
+	"github.com/phone2mqtt/phone2mqtt/bridge/payload"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 )
@@ -16,8 +18,6 @@ const (
 
 	// resultKeep is how long a result waits for a broker, and how long a transaction is remembered.
 	resultKeep = time.Minute
-	// longestCommand is how much of a command's name is echoed: that of an unknown one is anybody's.
-	longestCommand = 64
 	// mostAnswers is how many transactions of one phone are remembered at most.
 	mostAnswers = 1000
 )
@@ -52,21 +52,6 @@ func (o outcome) because(code, text string) outcome {
 	return o
 }
 
-type resultPayload struct {
-	Transaction json.RawMessage `json:"transaction"`
-	Command     *string         `json:"command"`
-	Status      string          `json:"status"`
-	Code        *string         `json:"code"`
-	Error       *string         `json:"error"`
-	HTTPStatus  *int            `json:"http_status"`
-	Sent        int             `json:"sent"`
-	DurationMS  int64           `json:"duration_ms"`
-	Time        stamp           `json:"time"`
-	MAC         phone.MAC       `json:"mac"`
-	Assumed     bool            `json:"assumed,omitempty"`
-	Repeated    bool            `json:"repeated,omitempty"`
-}
-
 // conclude publishes the result of a command that was in the queue, and again for each repeat of its
 // transaction that came meanwhile.
 func (b *Bridge) conclude(d *device, j job, o outcome) {
@@ -81,28 +66,29 @@ func (b *Bridge) conclude(d *device, j job, o outcome) {
 }
 
 // respond publishes the one result of a command that came in at since.
-func (b *Bridge) respond(mac phone.MAC, cmd phone.Command, o outcome, since time.Time) resultPayload {
+func (b *Bridge) respond(mac phone.MAC, cmd phone.Command, o outcome, since time.Time) payload.Result {
 	now := time.Now()
-	r := resultPayload{
+	r := payload.Result{
 		Transaction: cmd.Transaction,
-		Command:     known(cmd.Name[:min(len(cmd.Name), longestCommand)]),
+		Command:     cmd.Name,
 		Status:      o.status,
-		Code:        known(o.code),
-		Error:       known(o.text),
-		HTTPStatus:  known(o.httpStatus),
+		Code:        o.code,
+		Error:       o.text,
+		HTTPStatus:  o.httpStatus,
 		Sent:        o.sent,
-		DurationMS:  now.Sub(since).Milliseconds(),
-		Time:        stamp(now),
+		Took:        now.Sub(since),
+		Time:        now,
 		MAC:         mac,
 		Assumed:     o.assumed,
 	}
 	b.log.Debug().Str("mac", string(mac)).Str("command", cmd.Name).Str("status", o.status).Str("code", o.code).Int("sent", o.sent).Msg("command answered")
+	b.cfg.Meter.CommandAnswered(cmd.Name, cmp.Or(o.code, o.status))
 	b.publishResult(mac, r)
 	return r
 }
 
-func (b *Bridge) publishResult(mac phone.MAC, r resultPayload) {
-	b.broker.Publish(mqtt.Batch{Messages: []mqtt.Message{{Topic: b.topics.result(mac), Payload: marshal(r), KeepFor: resultKeep}}})
+func (b *Bridge) publishResult(mac phone.MAC, r payload.Result) {
+	b.broker.Publish(mqtt.Batch{Messages: []mqtt.Message{{Topic: b.topics.result(mac), Payload: r.JSON(), KeepFor: resultKeep}}})
 }
 
 // answers remembers the results of one phone's commands by transaction: a QoS 1 publisher may send a
@@ -111,12 +97,12 @@ type answers map[string]*answer
 
 type answer struct {
 	at      time.Time
-	result  *resultPayload // nil while the command waits or runs
-	repeats int            // that came while it did
+	result  *payload.Result // nil while the command waits or runs
+	repeats int             // that came while it did
 }
 
 // repeat tells whether a transaction was seen already, and gives its result when there is one.
-func (a answers) repeat(transaction json.RawMessage, now time.Time) (*resultPayload, bool) {
+func (a answers) repeat(transaction json.RawMessage, now time.Time) (*payload.Result, bool) {
 	seen, ok := a[string(transaction)]
 	if transaction == nil || !ok || seen.result != nil && now.Sub(seen.at) >= resultKeep {
 		return nil, false
@@ -147,7 +133,7 @@ func (a *answers) expect(transaction json.RawMessage, now time.Time) {
 }
 
 // settle notes a result and tells how many repeats wait for it.
-func (a answers) settle(transaction json.RawMessage, r resultPayload) (repeats int) {
+func (a answers) settle(transaction json.RawMessage, r payload.Result) (repeats int) {
 	seen, ok := a[string(transaction)]
 	if transaction == nil || !ok {
 		return 0

@@ -24,6 +24,9 @@ import (
 
 const desk = "001fc11a8b6c"
 
+// nine is when everything begins.
+var nine = time.Date(2026, time.November, 23, 9, 0, 0, 0, time.UTC)
+
 // paper takes what the bridge publishes and calls it stored.
 type paper struct {
 	receipts *mqtt.Client

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,15 +62,17 @@ func (b *Bridge) execute(ctx context.Context, d *device, j job) outcome {
 func (b *Bridge) send(ctx context.Context, d *device, cmd phone.Command, requests []phone.ActionURI) outcome {
 	o := outcome{status: statusOK}
 	for i, uri := range requests {
-		if err := d.web.Ready(ctx); err != nil {
-			return o.because(codeOf(err), fmt.Sprintf("at %s: %s", uri, err))
+		if i > 0 {
+			if err := d.web.Ready(ctx); err != nil {
+				return o.because(codeOf(err), fmt.Sprintf("at %s: %s", uri, err))
+			}
+			if verdict := cmd.Judge(d.snapshot()); verdict.Refusal != "" {
+				return o.because("guard", fmt.Sprintf("stopped before %s: %s", uri, verdict.Refusal))
+			}
 		}
-		if verdict := cmd.Judge(d.snapshot()); i > 0 && verdict.Refusal != "" {
-			return o.because("guard", fmt.Sprintf("stopped before %s: %s", uri, verdict.Refusal))
-		}
-		address, err := action.ParseAddress(b.phones.book.Host(d.mac))
+		address, err := b.address(d)
 		if err != nil {
-			return o.because("address", "no address of this phone is known; list it in PHONES as mac@host, or let it send an event that comes from itself")
+			return o.because("address", "no address of this phone is known; list it with its host, or let it send an event that comes from itself")
 		}
 		answer, err := d.web.Do(b.interruptible(ctx, len(requests)), address, b.login(d), uri)
 		o.httpStatus = answer.Status
@@ -78,9 +81,13 @@ func (b *Bridge) send(ctx context.Context, d *device, cmd phone.Command, request
 		}
 		if answer.Sent {
 			o.sent++
+			b.cfg.Meter.PhoneRequested(answer.Duration)
 		}
 		if err == nil {
 			continue
+		}
+		if errors.Is(err, action.ErrUnreachable) {
+			b.probeMissed(d)
 		}
 		code := codeOf(err)
 		if len(requests) > 1 {
@@ -107,10 +114,22 @@ func (b *Bridge) login(d *device) action.Login {
 	d.mu.Lock()
 	trusted := d.trusted
 	d.mu.Unlock()
-	if trusted || b.phones.book.Listed(d.mac) {
-		return b.cfg.Login
+	listing, _ := b.phones.book.Listing(d.mac)
+	if !trusted && listing.Host == "" {
+		return action.Login{Username: "admin", Password: "admin"}
 	}
-	return action.Login{Username: "admin", Password: "admin"}
+	return action.Login{
+		Username: cmp.Or(listing.Login.Username, b.cfg.Login.Username),
+		Password: cmp.Or(listing.Login.Password, b.cfg.Login.Password),
+	}
+}
+
+// address is where the phone's web server is; the error is [action.ErrAddress] when nobody knows.
+func (b *Bridge) address(d *device) (action.Address, error) {
+	address, err := action.ParseAddress(b.phones.book.Host(d.mac))
+	listing, _ := b.phones.book.Listing(d.mac)
+	address.TLS = listing.TLS()
+	return address, err
 }
 
 // clearMissed sets the counter of missed calls to zero.

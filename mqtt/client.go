@@ -38,16 +38,20 @@ type Client struct {
 	wakeWriter chan struct{}
 	wakeSender chan struct{}
 
+	losses repetition // of sessions, for the log; Run's goroutine only
+	faults repetition // of the store, the same; the writer's only
+
 	mu      sync.Mutex // guards what follows and is never held during I/O
 	started bool
 	closed  bool
 	line    *line
 	work    work
-	current *session // nil: none is up
-	refused []string // topic filters, in the newest session
-	full    bool     // the last durable message was refused
-	fullAt  int64    // waiting bytes then
-	status  Status   // without what is computed from the rest
+	current *session   // nil: none is up
+	refused []string   // topic filters, in the newest session
+	full    bool       // the last durable message was refused
+	fullAt  int64      // waiting bytes then
+	refusal repetition // of messages that the full store could not take, for the log
+	status  Status     // without what is computed from the rest
 }
 
 // NewClient returns a client that continues with the messages the store holds.
@@ -98,25 +102,36 @@ func (c *Client) Publish(b Batch) *Receipt {
 	if stores {
 		c.work.receipts = append(c.work.receipts, r)
 	}
-	changed := durable && c.full != refused
-	if changed {
+	if durable && c.full != refused {
 		c.full, c.fullAt = refused, c.line.waitingBytes
 	}
+	tell := c.roomLog(durable, refused, now)
 	c.mu.Unlock()
 
 	wake(c.wakeWriter)
 	wake(c.wakeSender)
-	if changed && refused {
-		c.log.Error().Msg("store is full, messages go out without being kept")
-	} else if changed {
-		c.log.Info().Msg("store takes messages again")
-	}
+	tell()
 	if refused {
 		r.settle(ErrFull)
 	} else if !stores {
 		r.settle(nil)
 	}
 	return r
+}
+
+// roomLog returns what is to be logged, without the lock, about the room that a
+// durable message did or did not find.
+func (c *Client) roomLog(durable, refused bool, now time.Time) (tell func()) {
+	if refused {
+		if times, logs := c.refusal.occurs("full", now); logs {
+			return func() {
+				c.log.Error().Int("times", times).Msg("store is full, messages go out without being kept")
+			}
+		}
+	} else if durable && c.refusal.ends() {
+		return func() { c.log.Info().Msg("store takes messages again") }
+	}
+	return func() {}
 }
 
 // fits tells whether the store may take the durable ones among messages.

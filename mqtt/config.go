@@ -51,6 +51,12 @@ type Config struct {
 	// it may call Publish.
 	OnConnect func()
 
+	// OnAcknowledged, when set, is called with the age, since its At, of each
+	// message that is not retained when its PUBACK came; not for messages of an
+	// earlier process, whose age is a difference of wall clocks. No lock is held,
+	// and the line waits for it: it has to be quick.
+	OnAcknowledged func(age time.Duration)
+
 	Log zerolog.Logger
 }
 

@@ -25,15 +25,15 @@ const (
 
 // keepConnected holds one session after the other until ctx ends.
 func (c *Client) keepConnected(ctx context.Context, broker *url.URL) {
-	outage, attempt, logged := time.Now(), 0, ""
+	outage, attempt := time.Now(), 0
 	for {
 		began := time.Now()
 		s, err := c.connect(ctx, broker)
 		if err == nil {
-			logged = ""
 			err = s.serve(ctx)
 			if time.Since(began) >= steady {
 				outage, attempt = time.Now(), 0
+				c.losses = repetition{}
 			}
 		}
 		if ctx.Err() != nil {
@@ -42,9 +42,8 @@ func (c *Client) keepConnected(ctx context.Context, broker *url.URL) {
 		c.mu.Lock()
 		c.status.LastErr = err
 		c.mu.Unlock()
-		if reason := cause(err); reason != logged {
-			logged = reason
-			c.log.Warn().Err(err).Str("broker", broker.Host).Msg("no session with the broker")
+		if times, logs := c.losses.occurs(cause(err), time.Now()); logs {
+			c.log.Warn().Err(err).Str("broker", broker.Host).Int("times", times).Msg("no session with the broker")
 		}
 		pause := time.NewTimer(c.cfg.Backoff.pause(time.Since(outage), attempt))
 		attempt++
@@ -84,14 +83,17 @@ func (c *Client) begin(s *session) {
 	c.line.begin()
 	c.current = s
 	c.status.LastErr = nil
-	if c.line.session > 1 {
+	again := c.line.session > 1
+	if again {
 		c.status.Reconnects++
 	}
 	reported := slices.Equal(s.refused, c.refused)
 	c.refused = s.refused
 	c.mu.Unlock()
 
-	c.log.Info().Str("broker", c.status.Broker).Msg("session with the broker")
+	if c.losses.ends() || !again {
+		c.log.Info().Str("broker", c.status.Broker).Msg("session with the broker")
+	}
 	if !reported {
 		c.log.Warn().Strs("filters", s.refused).Msg("subscriptions refused by the broker")
 	}

@@ -134,10 +134,9 @@ func (c *Client) book(w *work, err error) {
 	} else {
 		c.takeBack(w)
 	}
-	before := c.status.StoreErr
 	c.status.StoreErr = err
 	c.mu.Unlock()
-	c.logStore(before, err)
+	c.logStore(err)
 }
 
 // takeBack keeps of a failed transaction what another one has to do, unless
@@ -200,12 +199,15 @@ func (c *Client) load() (ok bool) {
 	return true
 }
 
-func (c *Client) logStore(before, now error) {
-	switch {
-	case now == nil && before != nil:
-		c.log.Info().Msg("store works again")
-	case now != nil && (before == nil || before.Error() != now.Error()):
-		c.log.Error().Err(now).Msg("store cannot be written")
+func (c *Client) logStore(err error) {
+	if err == nil {
+		if c.faults.ends() {
+			c.log.Info().Msg("store works again")
+		}
+		return
+	}
+	if times, logs := c.faults.occurs(err.Error(), time.Now()); logs {
+		c.log.Error().Err(err).Int("times", times).Msg("store cannot be written")
 	}
 }
 
@@ -221,4 +223,7 @@ func (c *Client) acknowledged(s *shipment) {
 		wake(c.wakeWriter)
 	}
 	wake(c.wakeSender)
+	if measure := c.cfg.OnAcknowledged; measure != nil && s.entry != nil && !s.entry.foreign {
+		measure(max(0, time.Since(s.entry.message.At)))
+	}
 }

@@ -79,6 +79,9 @@ type message struct {
 // text that was sent, for it may be a telephone number.
 func readMessage(payload []byte) (message, error) {
 	payload = bytes.TrimSpace(payload)
+	if len(payload) > longestPayload {
+		return message{}, &CommandError{CodePayload, fmt.Sprintf("the payload has %d bytes, expected at most %d", len(payload), longestPayload)}
+	}
 	if len(payload) == 0 {
 		return message{}, &CommandError{CodePayload, "the payload is empty"}
 	}
@@ -114,6 +117,9 @@ func (m message) command() string {
 }
 
 const longestTransaction = 64
+
+// longestPayload is many times what the longest list of keys takes.
+const longestPayload = 16 << 10
 
 var errTransaction = &CommandError{CodePayload, "transaction has to be a string or number of at most 64 characters"}
 

@@ -37,6 +37,7 @@ type config struct {
 	}
 	BrokerAddr listenAddr    `split_words:"true" default:"127.0.0.1:1883"`
 	EventFresh time.Duration `split_words:"true" default:"30s"`
+	AdminAddr  listenAddr    `split_words:"true"`
 
 	HTTP struct {
 		Addr      listenAddr `default:":8090"`
@@ -52,9 +53,10 @@ type config struct {
 		TLS *tls.Config `ignored:"true"`
 	}
 
-	Phones phoneList
-	Learn  bool `default:"true"`
-	Phone  struct {
+	Phones     phoneList
+	PhonesFile string `split_words:"true"`
+	Learn      bool   `default:"true"`
+	Phone      struct {
 		Username     string        `default:"admin"`
 		Password     secret        `default:"admin"`
 		PasswordFile string        `split_words:"true"`

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
-	"github.com/phone2mqtt/phone2mqtt/phone/action"
+	"github.com/phone2mqtt/phone2mqtt/phone/book"
 )
 
 // items are the members of a comma list. Blanks around them and a comma too many are a matter of
@@ -79,14 +79,8 @@ func (n *networks) Decode(value string) error {
 	return nil
 }
 
-// listedPhone is a phone that is known before it has said anything.
-type listedPhone struct {
-	MAC  phone.MAC
-	Host string // host[:port] or https://host[:port], in lower case
-}
-
 // phoneList is a handful of phones.
-type phoneList []listedPhone
+type phoneList []book.Listing
 
 // Decode wants every phone and every host once: a host always belongs to its phone, and a command
 // must not reach the wrong desk. No error repeats an entry, for people write a login before a host.
@@ -95,45 +89,32 @@ func (l *phoneList) Decode(value string) error {
 	hosts := make(map[phone.MAC]string)
 	owners := make(map[string]phone.MAC)
 	for i, item := range items(value) {
-		listed, err := parseListedPhone(item)
+		listed, err := parseListing(item)
 		if err != nil {
 			return fmt.Errorf("entry %d: %w", i+1, err)
 		}
 		if hosts[listed.MAC] != "" {
 			return fmt.Errorf("entry %d: %s stands in the list twice, expected every phone once", i+1, listed.MAC)
 		}
-		if owner := owners[listed.Host]; owner != "" {
+		if owner := owners[listed.Bare()]; owner != "" {
 			return fmt.Errorf("entry %d: its host is that of %s too, expected every host once", i+1, owner)
 		}
-		hosts[listed.MAC], owners[listed.Host] = listed.Host, listed.MAC
+		hosts[listed.MAC], owners[listed.Bare()] = listed.Host, listed.MAC
 		found = append(found, listed)
 	}
 	*l = found
 	return nil
 }
 
-func parseListedPhone(item string) (listedPhone, error) {
+func parseListing(item string) (book.Listing, error) {
 	id, host, _ := strings.Cut(item, "@")
 	mac, err := phone.ParseMAC(id)
 	if err != nil {
-		return listedPhone{}, err
+		return book.Listing{}, err
 	}
-	address, err := action.ParseAddress(host)
+	address, err := book.ParseHost(host)
 	if err != nil {
-		return listedPhone{}, fmt.Errorf("no host for %s, expected mac@host[:port] such as 001fc11a8b6c@192.168.0.157: %w", mac, err)
+		return book.Listing{}, fmt.Errorf("no host for %s, expected mac@host[:port] such as 001fc11a8b6c@192.168.0.157: %w", mac, err)
 	}
-	return listedPhone{MAC: mac, Host: spelling(address)}, nil
-}
-
-// spelling is the one way to write an address, for hosts are compared with each other and with the
-// addresses that events come from.
-func spelling(address action.Address) string {
-	if address.Scheme != "http" {
-		return strings.ToLower(address.String())
-	}
-	host := strings.TrimSuffix(strings.ToLower(address.Host), ":80")
-	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-		return ip.String()
-	}
-	return host
+	return book.Listing{MAC: mac, Host: address, Source: "PHONES"}, nil
 }

@@ -21,7 +21,7 @@ func TestMistakes(t *testing.T) {
 		{"unknown, misspelt", map[string]string{"COMAND_TTL": "5s"}},
 		{"unknown, nothing like it", map[string]string{"X": "y"}},
 		{"unknown, the first in order", map[string]string{"ZZ": "1", "AA": "1"}},
-		{"of a later version", map[string]string{"PHONES_FILE": "phones.yaml"}},
+		{"of a later version", map[string]string{"DISCOVERY": "true"}},
 		{"unknown, cut short", map[string]string{"MQTT_PASS": hidden}},
 		{"a guess that Kubernetes would make", map[string]string{"HTTP_PORT": "9000"}},
 

@@ -163,10 +163,10 @@ func TestLoadConfig(t *testing.T) {
 			},
 			func(c *config) {
 				c.Phones = phoneList{
-					{MAC: "001fc11a8b6c", Host: "192.168.0.157"},
-					{MAC: "001fc11a8b6d", Host: "phone.lan:8080"},
-					{MAC: "001fc11a8b6e", Host: "fd00::7"},
-					{MAC: "001fc11a8b6f", Host: "https://[fd00::8]"},
+					{MAC: "001fc11a8b6c", Source: "PHONES", Host: "192.168.0.157"},
+					{MAC: "001fc11a8b6d", Source: "PHONES", Host: "phone.lan:8080"},
+					{MAC: "001fc11a8b6e", Source: "PHONES", Host: "fd00::7"},
+					{MAC: "001fc11a8b6f", Source: "PHONES", Host: "https://[fd00::8]"},
 				}
 				c.Learn = false
 				c.Phone.Username = "user"

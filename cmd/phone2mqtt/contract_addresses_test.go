@@ -6,6 +6,7 @@ import (
 
 	"github.com/phone2mqtt/phone2mqtt/bridge"
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/phone/book"
 )
 
 // hostOf waits until a phone's state shows a host, as JSON.
@@ -107,8 +108,12 @@ func TestListedHost(t *testing.T) {
 		"another port":        "127.0.0.5:8080",
 	} {
 		t.Run(name, func(t *testing.T) {
+			host, err := book.ParseHost(host)
+			if err != nil {
+				t.Fatal(err)
+			}
 			s := startScene(t, func(c *bridge.Config) {
-				c.Phones = append(c.Phones, bridge.Phone{MAC: first, Host: host})
+				c.Phones = append(c.Phones, book.Listing{MAC: first, Host: host})
 				c.Limits.Repeat = 0
 			})
 			shown := s.last(t, string(first)+"/state", "is there", func(message) bool { return true }).member("host")
@@ -141,7 +146,7 @@ func TestListedHostIsNotRobbed(t *testing.T) {
 	s.hostOf(t, second, `"127.0.0.5"`)
 	s.stop()
 	s = startSceneIn(t, dir, func(c *bridge.Config) {
-		c.Phones = append(c.Phones, bridge.Phone{MAC: first, Host: "127.0.0.5"})
+		c.Phones = append(c.Phones, book.Listing{MAC: first, Host: "127.0.0.5"})
 	})
 	s.hostOf(t, first, `"127.0.0.5"`)
 	s.hostOf(t, second, `null`)
@@ -166,7 +171,7 @@ func TestAddressIsKept(t *testing.T) {
 // TestAnonymousFromListedHost takes an event without a MAC from where a phone is listed.
 func TestAnonymousFromListedHost(t *testing.T) {
 	s := startScene(t, func(c *bridge.Config) {
-		c.Phones = append(c.Phones, bridge.Phone{MAC: first, Host: "127.0.0.7"})
+		c.Phones = append(c.Phones, book.Listing{MAC: first, Host: "127.0.0.7"})
 	})
 	if status, body := s.askFrom(t, "127.0.0.7", "GET /off_hook HTTP/1.1\r\n\r\n"); status != 200 {
 		t.Fatalf("answered %d %s", status, body) // BUG 15

@@ -11,6 +11,7 @@ import (
 
 	"github.com/phone2mqtt/phone2mqtt/bridge"
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/phone/book"
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
 )
 
@@ -81,7 +82,7 @@ func (w *webPage) visits() int {
 func TestOnlineByEvent(t *testing.T) {
 	s := startScene(t, func(c *bridge.Config) {
 		c.ProbeInterval = time.Hour
-		c.Phones = append(c.Phones, bridge.Phone{MAC: vendor})
+		c.Phones = append(c.Phones, book.Listing{MAC: vendor})
 	})
 	s.available(t, vendor, "offline")
 	s.tell(t, vendor, "off_hook")
@@ -131,7 +132,7 @@ func TestThreeMissedProbes(t *testing.T) {
 	page := openPage(t)
 	s := startScene(t, func(c *bridge.Config) {
 		c.ProbeInterval = often
-		c.Phones = append(c.Phones, bridge.Phone{MAC: vendor, Host: page.addr})
+		c.Phones = append(c.Phones, book.Listing{MAC: vendor, Host: page.addr})
 	})
 	s.available(t, vendor, "online")
 	s.tell(t, vendor, "incoming_call", "call_id=a1", "remote=206")
@@ -175,7 +176,7 @@ func TestNeverReached(t *testing.T) {
 	page := openPage(t)
 	s := startScene(t, func(c *bridge.Config) {
 		c.ProbeInterval = often
-		c.Phones = append(c.Phones, bridge.Phone{MAC: vendor, Host: nowhere}, bridge.Phone{MAC: first, Host: page.addr})
+		c.Phones = append(c.Phones, book.Listing{MAC: vendor, Host: nowhere}, book.Listing{MAC: first, Host: page.addr})
 	})
 	s.tell(t, vendor, "off_hook")
 	// Both are probed in the same rounds.
@@ -195,7 +196,7 @@ func TestAvailabilityIsKept(t *testing.T) {
 	set := func(interval time.Duration) func(*bridge.Config) {
 		return func(c *bridge.Config) {
 			c.ProbeInterval = interval
-			c.Phones = append(c.Phones, bridge.Phone{MAC: vendor, Host: page.addr}, bridge.Phone{MAC: second})
+			c.Phones = append(c.Phones, book.Listing{MAC: vendor, Host: page.addr}, book.Listing{MAC: second})
 		}
 	}
 	s := startSceneIn(t, dir, set(often))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/phone2mqtt/phone2mqtt/bridge"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
+	"github.com/phone2mqtt/phone2mqtt/phone/book"
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
 )
 
@@ -63,7 +64,7 @@ func TestPhoneFaults(t *testing.T) {
 // TestUnreachable sends a command to a phone that is switched off.
 func TestUnreachable(t *testing.T) {
 	s := startScene(t, func(c *bridge.Config) {
-		c.Phones = append(c.Phones, bridge.Phone{MAC: vendor, Host: freeAddr(t)})
+		c.Phones = append(c.Phones, book.Listing{MAC: vendor, Host: freeAddr(t)})
 	})
 	result := s.do(t, vendor, "dtmf", "12")
 	if outcome(result) != "error unreachable" || result.member("sent") != "0" || result.member("http_status") != "null" {
@@ -92,7 +93,7 @@ func TestFailureInSequence(t *testing.T) {
 
 // TestNoAddress commands phones of which no address is known.
 func TestNoAddress(t *testing.T) {
-	s := startScene(t, func(c *bridge.Config) { c.Phones = append(c.Phones, bridge.Phone{MAC: vendor}) })
+	s := startScene(t, func(c *bridge.Config) { c.Phones = append(c.Phones, book.Listing{MAC: vendor}) })
 	result := s.do(t, vendor, "dial", "206")
 	if outcome(result) != "error address" || result.member("sent") != "0" {
 		t.Errorf("of a listed phone that was never heard: %s", result.payload)

@@ -8,6 +8,7 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/bridge"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
+	"github.com/phone2mqtt/phone2mqtt/phone/book"
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
 )
 
@@ -74,7 +75,7 @@ func TestPasswordOfListedWithoutHost(t *testing.T) {
 	p := deskAt(t, "127.0.0.22", vendor)
 	s := startScene(t, func(c *bridge.Config) {
 		c.Login = configured
-		c.Phones = append(c.Phones, bridge.Phone{MAC: vendor})
+		c.Phones = append(c.Phones, book.Listing{MAC: vendor})
 	})
 	s.tellFrom(t, "127.0.0.22", vendor, "off_hook", "ip=127.0.0.22")
 	if result := s.do(t, vendor, "hangup", "{}"); outcome(result) != "ok" || login(t, p) != publicAuth {

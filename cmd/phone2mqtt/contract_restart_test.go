@@ -8,6 +8,7 @@ import (
 
 	"github.com/phone2mqtt/phone2mqtt/bridge"
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/phone/book"
 )
 
 // TestRestartBringsAllBack compares the state before a restart with the one after it, on a broker that
@@ -106,7 +107,7 @@ func TestListChanges(t *testing.T) {
 	with := func(macs ...phone.MAC) func(*bridge.Config) {
 		return func(c *bridge.Config) {
 			for _, mac := range macs {
-				c.Phones = append(c.Phones, bridge.Phone{MAC: mac})
+				c.Phones = append(c.Phones, book.Listing{MAC: mac})
 			}
 		}
 	}
@@ -177,7 +178,7 @@ func TestRetainedToNobody(t *testing.T) {
 	w.publish(t, "phone2mqtt/"+vendor+"/set/dial", `{`, true)
 	w.publish(t, "phone2mqtt/001fc1ffffff/set/dial", `206`, true)
 	s := &scene{broker: broker, watcher: w, house: startHouse(t, broker.addr, "", func(c *bridge.Config) {
-		c.Phones = append(c.Phones, bridge.Phone{MAC: vendor})
+		c.Phones = append(c.Phones, book.Listing{MAC: vendor})
 	})}
 	for _, mac := range []phone.MAC{vendor, "001fc1ffffff"} {
 		if result := s.result(t, mac, 1); outcome(result) != "error retained" {

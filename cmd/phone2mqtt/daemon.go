@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"syscall"
 	"time"
@@ -16,24 +17,27 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/phone2mqtt/phone2mqtt/bridge"
+	"github.com/phone2mqtt/phone2mqtt/bridge/metrics"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/mqtt/embedded"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
 )
 
-// intakeStop bounds how long requests that are being answered may take when the daemon stops.
-const intakeStop = time.Second
+// serverStop bounds how long requests that are being answered may take when the daemon stops.
+const serverStop = time.Second
 
 // parts is what the program consists of. Whoever fills it has opened the sockets: listen first, serve
 // second.
 type parts struct {
 	intake   net.Listener
+	admin    net.Listener     // nil: /metrics is served on intake
 	broker   *embedded.Broker // nil: the user's own
 	dataDir  string           // empty: a temporary one
 	storeMax int64
 	mqtt     mqtt.Config
 	bridge   bridge.Config
+	phones   phonesFile // where bridge.Phones were read
 }
 
 // daemon runs the program as the environment says.
@@ -48,6 +52,10 @@ func daemon(ctx context.Context, stderr io.Writer) error {
 		storeMax: int64(cfg.StoreMax),
 		mqtt:     cfg.mqttConfig(),
 		bridge:   cfg.bridgeConfig(),
+		phones:   phonesFile{cfg.PhonesFile, cfg.Phones},
+	}
+	if p.bridge.Phones, err = p.phones.read(); err != nil {
+		return usageError{err}
 	}
 	if cfg.MQTT.URL == "" {
 		if p.broker, err = embedded.Listen(string(cfg.BrokerAddr), log); err != nil {
@@ -62,12 +70,26 @@ func daemon(ctx context.Context, stderr io.Writer) error {
 	if cfg.HTTP.TLS != nil {
 		p.intake = tls.NewListener(p.intake, cfg.HTTP.TLS)
 	}
+	if cfg.AdminAddr != "" {
+		if p.admin, err = net.Listen("tcp", string(cfg.AdminAddr)); err != nil {
+			return fmt.Errorf("ADMIN_ADDR: %w", err)
+		}
+	}
 	log.Info().Str("version", p.bridge.Version).Str("intake", p.intake.Addr().String()).Str("intake_url", p.bridge.HTTPURL).
-		Str("broker", p.mqtt.URL).Str("base", p.bridge.Base).Str("data_dir", p.dataDir).Int("listed_phones", len(p.bridge.Phones)).
+		Str("broker", hostOf(p.mqtt.URL)).Str("base", p.bridge.Base).Str("data_dir", p.dataDir).Int("listed_phones", len(p.bridge.Phones)).
 		Bool("learn", p.bridge.Learn).Bool("token", len(p.bridge.Tokens) > 0).Msg("phone2mqtt starts")
 	err = p.run(ctx, log)
 	log.Info().Bool("orderly", err == nil).Msg("phone2mqtt has stopped")
 	return err
+}
+
+// hostOf is a broker's URL as the log may show it: a query can hold a token.
+func hostOf(broker string) string {
+	u, err := url.Parse(broker)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // brokerInUse tells what an occupied broker port most likely means.
@@ -86,6 +108,15 @@ func (p parts) run(ctx context.Context, log zerolog.Logger, more ...service) err
 		return fmt.Errorf("DATA_DIR: %w", err)
 	}
 	var b *bridge.Bridge
+	var client *mqtt.Client
+	meter := metrics.New(metrics.Config{
+		Version:  p.bridge.Version,
+		StoreMax: p.storeMax,
+		Status:   func() mqtt.Status { return client.Status() },
+		Phones:   func() (available, unavailable int) { return b.Phones() },
+	})
+	p.bridge.Meter, p.bridge.Metrics, p.bridge.Admin = meter, meter.Handler(), p.admin != nil
+	p.mqtt.OnAcknowledged = meter.Published
 	p.mqtt.Log = log
 	p.mqtt.Presence = bridge.Presence(p.bridge.Base)
 	for _, filter := range bridge.Inbound(p.bridge.Base) {
@@ -94,35 +125,39 @@ func (p parts) run(ctx context.Context, log zerolog.Logger, more ...service) err
 			Receive: func(m mqtt.Message) { b.Receive(m) },
 		})
 	}
-	client := mqtt.NewClient(p.mqtt, store)
+	client = mqtt.NewClient(p.mqtt, store)
 	if b, err = bridge.New(p.bridge, client, store, log); err != nil {
 		return errors.Join(fmt.Errorf("DATA_DIR: %w", err), store.Close())
 	}
-	services := []service{client.Run, b.Run, p.serveIntake(action.NewServer(b, log))}
+	services := []service{client.Run, b.Run, p.phones.follow(p.bridge.Phones, b.List, log), serve("intake", p.intake, b, log)}
+	if p.admin != nil {
+		services = append(services, serve("admin", p.admin, http.HandlerFunc(b.ServeAdmin), log))
+	}
 	if p.broker != nil {
 		services = append([]service{p.broker.Run}, services...)
 	}
 	return errors.Join(runAll(ctx, append(services, more...)...), store.Close())
 }
 
-// serveIntake is the service that takes what phones send.
-func (p parts) serveIntake(server *http.Server) service {
+// serve is the service that answers what comes in on a listener.
+func serve(name string, l net.Listener, h http.Handler, log zerolog.Logger) service {
 	return func(ctx context.Context) error {
+		server := action.NewServer(h, log)
 		failed := make(chan error, 1)
-		go func() { failed <- server.Serve(action.NewListener(p.intake)) }()
+		go func() { failed <- server.Serve(action.NewListener(l)) }()
 		select {
 		case err := <-failed:
-			return fmt.Errorf("intake: %w", err)
+			return fmt.Errorf("%s: %w", name, err)
 		case <-ctx.Done():
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), intakeStop)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverStop)
 		defer cancel()
 		if server.Shutdown(ctx) != nil {
 			// Whoever still hangs on has had its time.
 			_ = server.Close()
 		}
 		if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("intake: %w", err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		return nil
 	}
@@ -185,9 +220,6 @@ func (c config) bridgeConfig() bridge.Config {
 		KeyPause:      c.KeyPause,
 		CommandTTL:    c.CommandTTL,
 		ProbeInterval: c.ProbeInterval,
-	}
-	for _, p := range c.Phones {
-		b.Phones = append(b.Phones, bridge.Phone{MAC: p.MAC, Host: p.Host})
 	}
 	return b
 }

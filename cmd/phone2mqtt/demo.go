@@ -17,6 +17,7 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/mqtt/embedded"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
+	"github.com/phone2mqtt/phone2mqtt/phone/book"
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
 )
 
@@ -104,7 +105,7 @@ func demoBridge(server string, phones ...*phonetest.Phone) bridge.Config {
 		ProbeInterval: time.Minute,
 	}
 	for _, p := range phones {
-		c.Phones = append(c.Phones, bridge.Phone{MAC: p.MAC(), Host: p.Addr()})
+		c.Phones = append(c.Phones, book.Listing{MAC: p.MAC(), Source: "the demo", Host: p.Addr()})
 	}
 	return c
 }

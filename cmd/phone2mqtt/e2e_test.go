@@ -93,142 +93,149 @@ func TestDialOnTheWire(t *testing.T) {
 // TestDisplayNames sends what callers are called as phones do, raw, and wants it character for
 // character.
 func TestDisplayNames(t *testing.T) {
-	broker := startEmbedded(t, "")
-	h := startHouse(t, broker.addr, "", nil)
-	w := watch(t, broker.addr)
-	w.ready(t)
-	names := []struct{ sent, want string }{
-		{`Müller; "R&D" 50% <x> #1 a+b`, `Müller; "R&D" 50% <x> #1 a+b`},
-		{"\xcd\xf5\xce\xb0", "王伟"},
-		{"Caf\xe9", "Café"},
-		{"M%C3%BCller", "Müller"},
-		{"A&remote=999&mac=001fc1ffffff", "A&remote=999&mac=001fc1ffffff"},
-	}
-	for i, name := range names {
-		target := fmt.Sprintf("/incoming_call?mac=%s&call_id=%d&remote=206&display_remote=%s", vendor, i, name.sent)
-		if status := h.get(t, target); status != 200 {
-			t.Fatalf("%s: answered %d", target, status)
+	eachBroker(t, func(t *testing.T, start func(*testing.T, string) testBroker) {
+		broker := start(t, "")
+		h := startHouse(t, broker.addr, "", nil)
+		w := watch(t, broker.addr)
+		w.ready(t)
+		names := []struct{ sent, want string }{
+			{`Müller; "R&D" 50% <x> #1 a+b`, `Müller; "R&D" 50% <x> #1 a+b`},
+			{"\xcd\xf5\xce\xb0", "王伟"},
+			{"Caf\xe9", "Café"},
+			{"M%C3%BCller", "Müller"},
+			{"A&remote=999&mac=001fc1ffffff", "A&remote=999&mac=001fc1ffffff"},
 		}
-		event := w.nth(t, vendor+"/event", i+1)
-		if got := event.text("remote_name"); got != name.want {
-			t.Errorf("sent %q: got %q, want %q", name.sent, got, name.want)
+		for i, name := range names {
+			target := fmt.Sprintf("/incoming_call?mac=%s&call_id=%d&remote=206&display_remote=%s", vendor, i, name.sent)
+			if status := h.get(t, target); status != 200 {
+				t.Fatalf("%s: answered %d", target, status)
+			}
+			event := w.nth(t, vendor+"/event", i+1)
+			if got := event.text("remote_name"); got != name.want {
+				t.Errorf("sent %q: got %q, want %q", name.sent, got, name.want)
+			}
+			if event.text("mac") != vendor || event.text("remote_number") != "206" {
+				t.Errorf("a display name changed who the phone or the caller is: %s", event.payload)
+			}
 		}
-		if event.text("mac") != vendor || event.text("remote_number") != "206" {
-			t.Errorf("a display name changed who the phone or the caller is: %s", event.payload)
-		}
-	}
+	})
 }
 
-// TestRetainedCommand leaves a command on the broker: it is never run, answered each time that it is
-// found, and cleared.
+// TestRetainedCommand leaves a command on the broker, once, and plants another before each start: none is
+// ever run, each is answered once and cleared, and the one that was left is not answered again.
 func TestRetainedCommand(t *testing.T) {
 	eachBroker(t, func(t *testing.T, start func(*testing.T, string) testBroker) {
 		broker := start(t, "")
 		p := startPhone(t, phonetest.Options{MAC: vendor})
 		w := watch(t, broker.addr)
 		dir := t.TempDir()
+		results := func(command string) []message {
+			return slices.DeleteFunc(w.of(vendor+"/result"), func(m message) bool { return m.text("command") != command })
+		}
+		w.publish(t, "phone2mqtt/"+vendor+"/set/dial", `{"number":"206","transaction":7}`, true)
 		for round := 1; round <= 3; round++ {
-			w.publish(t, "phone2mqtt/"+vendor+"/set/dial", `{"number":"206","transaction":7}`, true)
+			w.publish(t, "phone2mqtt/"+vendor+"/set/redial", "PRESS", true)
 			h := startHouse(t, broker.addr, dir, listed(p))
-			result := w.nth(t, vendor+"/result", round)
-			if result.text("code") != "retained" || result.member("transaction") != "7" || result.text("command") != "dial" || result.member("sent") != "0" {
-				t.Errorf("round %d: %s", round, result.payload)
-			}
-			eventually(t, "the command is cleared", func() bool {
-				all := w.seen()
-				return slices.ContainsFunc(all, func(m message) bool { return m.topic == "phone2mqtt/"+vendor+"/set/dial" && m.payload == "" })
-			})
+			eventually(t, "the planted one is answered", func() bool { return len(results("redial")) == round })
 			h.stop()
 			// Whoever subscribes now finds nothing.
 			after := watchAs(t, broker.addr, fmt.Sprint("after", round))
 			after.last(t, "bridge/state", "is retained", func(m message) bool { return m.payload == "offline" })
-			if left := after.of(vendor + "/set/dial"); len(left) > 0 {
+			if left := append(after.of(vendor+"/set/dial"), after.of(vendor+"/set/redial")...); len(left) > 0 {
 				t.Errorf("round %d: still on the broker: %v", round, left)
 			}
 		}
 		if got := p.Requests(); len(got) > 0 {
 			t.Errorf("the phone was told %v", got)
 		}
-		if got := w.of(vendor + "/result"); len(got) != 3 {
-			t.Errorf("%d results for three retained commands: %v", len(got), got)
+		dials := results("dial")
+		if len(dials) != 1 || len(results("redial")) != 3 {
+			t.Fatalf("%d and %d results, want 1 and 3", len(dials), len(results("redial")))
+		}
+		if got := dials[0]; got.text("code") != "retained" || got.member("transaction") != "7" || got.member("sent") != "0" {
+			t.Errorf("result: %s", got.payload)
 		}
 	})
 }
 
 // TestTwoCalls has a first call that talks and a second that knocks and is given up.
 func TestTwoCalls(t *testing.T) {
-	broker := startEmbedded(t, "")
-	h := startHouse(t, broker.addr, "", nil)
-	w := watch(t, broker.addr)
-	w.ready(t)
-	for _, target := range []string{
-		"/incoming_call?mac=" + vendor + "&call_id=a1&remote=206",
-		"/call_established?mac=" + vendor + "&call_id=a1&remote=206",
-		"/incoming_call?mac=" + vendor + "&call_id=a2&remote=207",
-		"/missed_call?mac=" + vendor + "&call_id=a2&remote=207",
-	} {
-		if status := h.get(t, target); status != 200 {
-			t.Fatalf("%s: answered %d", target, status)
+	eachBroker(t, func(t *testing.T, start func(*testing.T, string) testBroker) {
+		broker := start(t, "")
+		h := startHouse(t, broker.addr, "", nil)
+		w := watch(t, broker.addr)
+		w.ready(t)
+		for _, target := range []string{
+			"/incoming_call?mac=" + vendor + "&call_id=a1&remote=206",
+			"/call_established?mac=" + vendor + "&call_id=a1&remote=206",
+			"/incoming_call?mac=" + vendor + "&call_id=a2&remote=207",
+			"/missed_call?mac=" + vendor + "&call_id=a2&remote=207",
+		} {
+			if status := h.get(t, target); status != 200 {
+				t.Fatalf("%s: answered %d", target, status)
+			}
 		}
-	}
-	state := w.last(t, vendor+"/state", "one missed call", func(m message) bool { return m.member("missed_calls") == "1" })
-	if state.text("call_state") != "talking" || state.text("remote_number") != "206" {
-		t.Errorf("the first call did not stay: %s", state.payload)
-	}
-	ended := w.last(t, vendor+"/event", "is call_ended", func(m message) bool { return m.text("event_type") == "call_ended" })
-	if ended.text("remote_number") != "207" || ended.text("result") != "missed" || ended.member("derived") != "true" {
-		t.Errorf("call_ended: %s", ended.payload)
-	}
+		state := w.last(t, vendor+"/state", "one missed call", func(m message) bool { return m.member("missed_calls") == "1" })
+		if state.text("call_state") != "talking" || state.text("remote_number") != "206" {
+			t.Errorf("the first call did not stay: %s", state.payload)
+		}
+		ended := w.last(t, vendor+"/event", "is call_ended", func(m message) bool { return m.text("event_type") == "call_ended" })
+		if ended.text("remote_number") != "207" || ended.text("result") != "missed" || ended.member("derived") != "true" {
+			t.Errorf("call_ended: %s", ended.payload)
+		}
+	})
 }
 
 // TestPhonesDoNotWait sends a command to each of 100 phones, ten of which hang: the others do not wait
 // for them.
 func TestPhonesDoNotWait(t *testing.T) {
-	broker := startEmbedded(t, "")
-	var phones []*phonetest.Phone
-	hangs := make(map[phone.MAC]bool)
-	for i, mac := range macs(100) {
-		opt := phonetest.Options{MAC: mac}
-		if i%10 == 0 {
-			opt.Behaviour = phonetest.Behaviour{Fault: phonetest.Hang}
-			hangs[mac] = true
+	eachBroker(t, func(t *testing.T, start func(*testing.T, string) testBroker) {
+		broker := start(t, "")
+		var phones []*phonetest.Phone
+		hangs := make(map[phone.MAC]bool)
+		for i, mac := range macs(100) {
+			opt := phonetest.Options{MAC: mac}
+			if i%10 == 0 {
+				opt.Behaviour = phonetest.Behaviour{Fault: phonetest.Hang}
+				hangs[mac] = true
+			}
+			phones = append(phones, startPhone(t, opt))
 		}
-		phones = append(phones, startPhone(t, opt))
-	}
-	startHouse(t, broker.addr, "", func(c *bridge.Config) {
-		listed(phones...)(c)
-		c.PhoneTimeout = 5 * time.Second
+		startHouse(t, broker.addr, "", func(c *bridge.Config) {
+			listed(phones...)(c)
+			c.PhoneTimeout = 5 * time.Second
+		})
+		w := watch(t, broker.addr)
+		w.ready(t)
+		for _, p := range phones {
+			w.publish(t, "phone2mqtt/"+string(p.MAC())+"/set/dial", "206", false)
+		}
+		results := func() (ok, other []string) {
+			for _, m := range w.seen() {
+				if !strings.HasSuffix(m.topic, "/result") {
+					continue
+				}
+				if m.text("status") == "ok" {
+					ok = append(ok, m.text("mac"))
+				} else {
+					other = append(other, m.text("mac")+" "+m.text("code"))
+				}
+			}
+			return ok, other
+		}
+		eventually(t, "the 90 are answered", func() bool { ok, _ := results(); return len(ok) == 90 })
+		if _, other := results(); len(other) > 0 {
+			t.Errorf("a phone that hangs was given up before the others were answered: %v", other)
+		}
+		eventually(t, "the ten are answered", func() bool { _, other := results(); return len(other) == 10 })
+		_, other := results()
+		for _, result := range other {
+			mac, code, _ := strings.Cut(result, " ")
+			if !hangs[phone.MAC(mac)] || code != "timeout" {
+				t.Errorf("result %s", result)
+			}
+		}
 	})
-	w := watch(t, broker.addr)
-	w.ready(t)
-	for _, p := range phones {
-		w.publish(t, "phone2mqtt/"+string(p.MAC())+"/set/dial", "206", false)
-	}
-	results := func() (ok, other []string) {
-		for _, m := range w.seen() {
-			if !strings.HasSuffix(m.topic, "/result") {
-				continue
-			}
-			if m.text("status") == "ok" {
-				ok = append(ok, m.text("mac"))
-			} else {
-				other = append(other, m.text("mac")+" "+m.text("code"))
-			}
-		}
-		return ok, other
-	}
-	eventually(t, "the 90 are answered", func() bool { ok, _ := results(); return len(ok) == 90 })
-	if _, other := results(); len(other) > 0 {
-		t.Errorf("a phone that hangs was given up before the others were answered: %v", other)
-	}
-	eventually(t, "the ten are answered", func() bool { _, other := results(); return len(other) == 10 })
-	_, other := results()
-	for _, result := range other {
-		mac, code, _ := strings.Cut(result, " ")
-		if !hangs[phone.MAC(mac)] || code != "timeout" {
-			t.Errorf("result %s", result)
-		}
-	}
 }
 
 // TestBrokerReplaced kills the broker while events come and puts an empty one in its place: every event

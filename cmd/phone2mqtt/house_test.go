@@ -26,6 +26,7 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/mqtt/embedded"
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/phone/book"
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
 )
 
@@ -158,16 +159,20 @@ func startHouse(t *testing.T, broker, dir string, change func(*bridge.Config)) h
 	if change != nil {
 		change(&cfg)
 	}
-	intake, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := parts{
-		intake:   intake,
+	return startParts(t, parts{
 		dataDir:  dir,
 		storeMax: 64 << 20,
 		mqtt:     mqtt.Config{URL: "mqtt://" + broker, ClientID: "house", WriteTimeout: time.Second},
 		bridge:   cfg,
+	})
+}
+
+// startParts runs the program with an intake on any free port.
+func startParts(t *testing.T, p parts) house {
+	t.Helper()
+	var err error
+	if p.intake, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -184,7 +189,7 @@ func startHouse(t *testing.T, broker, dir string, change func(*bridge.Config)) h
 		}
 	})
 	t.Cleanup(stop)
-	return house{intake.Addr().String(), stop}
+	return house{p.intake.Addr().String(), stop}
 }
 
 // startPhone runs a simulated phone that sends its events to the house.
@@ -210,7 +215,7 @@ func startPhone(t *testing.T, opt phonetest.Options) *phonetest.Phone {
 func listed(phones ...*phonetest.Phone) func(*bridge.Config) {
 	return func(c *bridge.Config) {
 		for _, p := range phones {
-			c.Phones = append(c.Phones, bridge.Phone{MAC: p.MAC(), Host: p.Addr()})
+			c.Phones = append(c.Phones, book.Listing{MAC: p.MAC(), Source: "PHONES", Host: p.Addr()})
 		}
 	}
 }

@@ -23,8 +23,29 @@ type program struct {
 	house
 	process *exec.Cmd
 	ended   chan struct{}
-	log     *strings.Builder // valid when it has ended
+	log     *logText
 }
+
+// logText is a log that is still being written.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// count is how often a text stands in the log.
+func (l *logText) count(text string) int { return strings.Count(l.String(), text) }
 
 // startProgram runs the daemon with an environment of nothing but these settings.
 func startProgram(t *testing.T, settings ...string) *program {
@@ -41,11 +62,11 @@ func startProgram(t *testing.T, settings ...string) *program {
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &program{process: process, ended: make(chan struct{}), log: new(strings.Builder)}
+	p := &program{process: process, ended: make(chan struct{}), log: new(logText)}
 	go func() {
 		defer close(p.ended)
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
-			p.log.WriteString(lines.Text() + "\n")
+			_, _ = p.log.Write([]byte(lines.Text() + "\n"))
 		}
 		_ = process.Wait()
 	}()

@@ -1,10 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,10 +16,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/phone/book"
 )
 
-// README.md is the first thing that users see of the program, so its tables are held to the tables
-// that the program itself ranges over.
+// README.md and docs/ are what users see of the program before they use it, so their tables and examples
+// are held to what the program itself ranges over.
 
 // repository is its top directory, as tests see it.
 const repository = "../.."
@@ -32,13 +34,13 @@ func readDocument(t *testing.T, path string) string {
 	return string(text)
 }
 
-// readmeTable is the rows of the README table whose head begins with these columns, without backquotes.
-func readmeTable(t *testing.T, columns ...string) [][]string {
+// table is the rows of the table in a document whose head is these columns, without backquotes.
+func table(t *testing.T, document string, columns ...string) [][]string {
 	t.Helper()
-	lines := strings.Split(readDocument(t, "README.md"), "\n")
+	lines := strings.Split(readDocument(t, document), "\n")
 	head := slices.IndexFunc(lines, func(line string) bool { return slices.Equal(tableCells(line), columns) })
 	if head < 0 {
-		t.Fatalf("README.md has no table with the columns %q", columns)
+		t.Fatalf("%s has no table with the columns %q", document, columns)
 	}
 	var rows [][]string
 	for _, line := range lines[head+2:] {
@@ -61,7 +63,7 @@ func tableCells(line string) []string {
 	return found
 }
 
-// leftColumns are the rows without the columns after the n-th, which only README.md has.
+// leftColumns are the rows without the columns after the n-th, which only the document has.
 func leftColumns(n int, rows [][]string) [][]string {
 	for i := range rows {
 		rows[i] = rows[i][:min(n, len(rows[i]))]
@@ -69,17 +71,17 @@ func leftColumns(n int, rows [][]string) [][]string {
 	return rows
 }
 
-func TestREADMEVariables(t *testing.T) {
+func TestDocumentedVariables(t *testing.T) {
 	var want [][]string
 	for _, v := range variables {
 		want = append(want, []string{v.name, v.fallback, v.meaning})
 	}
-	if diff := cmp.Diff(want, readmeTable(t, "variable", "default", "meaning")); diff != "" {
-		t.Errorf("config_table.go and README.md differ (-program +README):\n%s", diff)
+	if diff := cmp.Diff(want, table(t, "docs/configuration.md", "variable", "default", "meaning")); diff != "" {
+		t.Errorf("config_table.go and docs/configuration.md differ (-program +document):\n%s", diff)
 	}
 }
 
-func TestREADMEEvents(t *testing.T) {
+func TestDocumentedEvents(t *testing.T) {
 	const none = "–"
 	var want [][]string
 	for _, row := range phone.Events() {
@@ -96,83 +98,114 @@ func TestREADMEEvents(t *testing.T) {
 	for derived := phone.VPNIP + 1; derived.String() != ""; derived++ {
 		want = append(want, []string{derived.String(), none, none, ""})
 	}
-	got := leftColumns(4, readmeTable(t, "event", "label on the phone", "P-code", "needed", "tells"))
+	got := leftColumns(4, table(t, "docs/topics.md", "event", "label on the phone", "P-code", "needed", "tells"))
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the events of package phone and of README.md differ (-program +README):\n%s", diff)
+		t.Errorf("the events of package phone and of docs/topics.md differ (-program +document):\n%s", diff)
 	}
 }
 
-func TestREADMECommands(t *testing.T) {
+func TestDocumentedCommands(t *testing.T) {
 	var want, got [][]string
 	for _, row := range phone.Commands() {
 		want = append(want, []string{row.Name, row.Allowed, row.Guard.String()})
 	}
-	for _, row := range readmeTable(t, "command", "argument", "sent to the phone", "guard") {
+	for _, row := range table(t, "docs/topics.md", "command", "argument", "sent to the phone", "guard") {
 		got = append(got, []string{row[0], row[1], row[len(row)-1]})
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the commands of package phone and of README.md differ (-program +README):\n%s", diff)
+		t.Errorf("the commands of package phone and of docs/topics.md differ (-program +document):\n%s", diff)
 	}
 }
 
-// TestREADMELinks follows every link that does not leave the repository, headings included.
-func TestREADMELinks(t *testing.T) {
-	text := readDocument(t, "README.md")
-	headings := make(map[string]bool)
-	for _, match := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {
-		headings[anchor(match[1])] = true
+// phonesFileKeys are the keys that a phone may have in the phones file, as its reader lists them.
+func phonesFileKeys(t *testing.T) []string {
+	t.Helper()
+	_, err := book.ParseFile("x", []byte("phones:\n- 1:"), nil)
+	if err == nil {
+		t.Fatal("1 is no key of a phone, and was taken for one")
 	}
-	links := regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(text, -1)
-	if len(links) == 0 {
-		t.Fatal("README.md has no links")
+	_, list, found := strings.Cut(err.Error(), "expected one of ")
+	if !found {
+		t.Fatalf("%v: does not list the keys", err)
 	}
-	for _, match := range links {
-		link, err := url.Parse(match[1])
-		switch {
-		case err != nil:
-			t.Errorf("link %s: %v", match[1], err)
-		case link.IsAbs():
-		case link.Path == "" && !headings[link.Fragment]:
-			t.Errorf("link %s: README.md has no such heading", match[1])
-		case link.Path != "":
-			if _, err := os.Stat(filepath.Join(repository, link.Path)); err != nil {
-				t.Errorf("link %s: %v", match[1], err)
+	return strings.Split(list, ", ")
+}
+
+func TestDocumentedPhonesFile(t *testing.T) {
+	text := readDocument(t, "docs/configuration.md")
+	example := regexp.MustCompile("(?s)```yaml\n(phones:.*?)```").FindStringSubmatch(text)
+	if example == nil {
+		t.Fatal("docs/configuration.md has no phones file")
+	}
+	certificate := readDocument(t, "phone/book/testdata/ca.pem")
+	phones, err := book.ParseFile("phones.yaml", []byte(example[1]), func(path string) ([]byte, error) {
+		if strings.HasSuffix(path, ".pem") {
+			return []byte(certificate), nil
+		}
+		return []byte("secret\n"), nil
+	})
+	if err != nil {
+		t.Errorf("the example is refused: %v", err)
+	}
+	if len(phones) != 3 {
+		t.Errorf("the example lists %d phones, want 3", len(phones))
+	}
+	var documented []string
+	for _, row := range table(t, "docs/configuration.md", "key", "meaning", "when left out") {
+		documented = append(documented, strings.Split(row[0], ", ")...)
+	}
+	keys := phonesFileKeys(t)
+	for _, key := range keys {
+		if !strings.Contains(example[1], key+":") {
+			t.Errorf("the example does not show %s", key)
+		}
+	}
+	if diff := cmp.Diff(keys, documented); diff != "" {
+		t.Errorf("the keys of the phones file (-program +document):\n%s", diff)
+	}
+}
+
+// TestDocumentedURLs finds printed Action URLs that the program prints otherwise.
+func TestDocumentedURLs(t *testing.T) {
+	environment(t, map[string]string{"HTTP_URL": "http://192.168.0.2:8090"})
+	var printed bytes.Buffer
+	if err := urls(nil, &printed, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(printed.String(), "\n")
+	shown := 0
+	for name, text := range documents(t) {
+		for _, line := range regexp.MustCompile(`(?m)^ *([A-Z][A-Za-z ]+ {2,}http://\S+)$`).FindAllStringSubmatch(text, -1) {
+			shown++
+			if !slices.Contains(lines, line[1]) {
+				t.Errorf("%s: the program does not print\n%s", name, line[1])
 			}
 		}
 	}
-}
-
-// anchor is the name that a heading gets in a rendered page.
-func anchor(heading string) string {
-	kept := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(heading), "")
-	return strings.ReplaceAll(kept, " ", "-")
-}
-
-// TestVariableNames finds names that the program would refuse, wherever users copy them from.
-func TestVariableNames(t *testing.T) {
-	known := make(map[string]bool)
-	for _, v := range variables {
-		known[prefix+"_"+v.name] = true
-	}
-	full := regexp.MustCompile(prefix + `_[A-Z0-9_]+`)
-	for _, path := range []string{"README.md", "CHANGELOG.md", "docker-compose.yml", "Dockerfile", "examples/mosquitto/mosquitto.conf"} {
-		for _, name := range full.FindAllString(readDocument(t, path), -1) {
-			if !known[name] {
-				t.Errorf("%s: there is no variable %s", path, name)
-			}
-		}
-	}
-	// README.md mostly leaves the prefix out. Keys of the phone look the same.
-	for _, match := range regexp.MustCompile("`([A-Z]+(?:_[A-Z]+)+)(?:=[a-z]+)?`").FindAllStringSubmatch(readDocument(t, "README.md"), -1) {
-		if _, err := phone.ParseKey(match[1]); err != nil && !known[prefix+"_"+match[1]] {
-			t.Errorf("README.md: there is neither a variable nor a key %s", match[1])
-		}
+	if shown == 0 {
+		t.Error("no document shows a printed Action URL")
 	}
 }
 
-// TestREADMEPayloads compares the examples with what the program publishes: not the values, but which
+func TestDocumentedFlags(t *testing.T) {
+	source := readDocument(t, "cmd/phonesim/flags.go")
+	var want, got []string
+	for _, match := range regexp.MustCompile(`flags\.\w+\((?:&[\w.]+, )?"([a-z0-9-]+)"`).FindAllStringSubmatch(source, -1) {
+		want = append(want, "--"+match[1])
+	}
+	for _, row := range table(t, "docs/phones.md", "flag", "default", "meaning") {
+		got = append(got, strings.Split(row[0], ", ")...)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
+		t.Errorf("the %d flags of phonesim and docs/phones.md differ (-program +document):\n%s", len(want), diff)
+	}
+}
+
+// TestDocumentedPayloads compares the examples with what the program publishes: not the values, but which
 // members there are, so that nobody builds on one that is not.
-func TestREADMEPayloads(t *testing.T) {
+func TestDocumentedPayloads(t *testing.T) {
 	broker := startEmbedded(t, "")
 	h := startHouse(t, broker.addr, "", nil)
 	w := watch(t, broker.addr)
@@ -194,16 +227,16 @@ func TestREADMEPayloads(t *testing.T) {
 		"Event":  w.nth(t, vendor+"/event", 3),
 		"Result": w.nth(t, vendor+"/result", 1),
 	}
-	examples := regexp.MustCompile("(?s)\n### (\\w+)\n\n```json\n(.*?)```").FindAllStringSubmatch(readDocument(t, "README.md"), -1)
+	examples := regexp.MustCompile("(?s)\n## (\\w+)\n\n```json\n(.*?)```").FindAllStringSubmatch(readDocument(t, "docs/topics.md"), -1)
 	for _, example := range examples {
 		name := example[1]
 		if diff := cmp.Diff(memberPaths(t, published[name].payload), memberPaths(t, example[2])); diff != "" {
-			t.Errorf("%s: the program and README.md differ (-program +README):\n%s", name, diff)
+			t.Errorf("%s: the program and docs/topics.md differ (-program +document):\n%s", name, diff)
 		}
 		delete(published, name)
 	}
 	if len(published) > 0 {
-		t.Errorf("README.md has no example of %q", slices.Sorted(maps.Keys(published)))
+		t.Errorf("docs/topics.md has no example of %q", slices.Sorted(maps.Keys(published)))
 	}
 }
 

@@ -58,8 +58,6 @@ func (p *Phone) Behave(b Behaviour) {
 
 // strike tells which fault the next request meets.
 func (p *Phone) strike() (Fault, time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	b := p.behaviour
 	if b.Share > 0 && p.random.Float64() >= b.Share {
 		return NoFault, 0

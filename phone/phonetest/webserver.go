@@ -42,10 +42,11 @@ func (p *Phone) serve(ctx context.Context, c net.Conn) {
 	}
 	p.mu.Lock()
 	p.received = append(p.received, r)
+	// Before anybody is told of the request: who then changes the behaviour means the next one.
+	fault, delay := p.strike()
 	p.notify()
 	p.mu.Unlock()
 
-	fault, delay := p.strike()
 	if fault == Slow {
 		if !pause(ctx, delay) {
 			return
