@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// measureFleet starts the daemon with 10,000 listed phones: once anew, and once with what it kept. The
+// phones' addresses are there, and refuse every probe.
+func measureFleet(ctx context.Context, b *bench) ([]row, error) {
+	phones := scale(b, 10_000, 1000)
+	mosquitto, err := b.startBroker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer mosquitto.stop()
+	entries := make([]string, phones)
+	for i := range entries {
+		entries[i] = fmt.Sprintf("  - {mac: \"001fc108%04x\", host: \"127.8.%d.%d:9\", name: \"Desk %d\"}", i, i/250, i%250+1, i)
+	}
+	list, err := b.writePhones("fleet", entries)
+	if err != nil {
+		return nil, err
+	}
+	store := filepath.Join(b.dir, "fleet")
+	var rows []row
+	for _, start := range []string{"first start", "start with its store"} {
+		more, err := b.fleet(ctx, mosquitto.addr, list, store, phones)
+		for _, r := range more {
+			r.figure = fmt.Sprintf("%d phones, %s: %s", phones, start, r.figure)
+			rows = append(rows, r)
+		}
+		if err != nil {
+			return rows, err
+		}
+	}
+	return rows, nil
+}
+
+// fleet is one start.
+func (b *bench) fleet(ctx context.Context, broker, list, store string, phones int) ([]row, error) {
+	var mu sync.Mutex
+	states := make(map[string]bool)
+	begun := time.Now()
+	sub, err := subscribe(broker, "phone2mqtt/+/state", func(topic string, _ []byte, at time.Time) {
+		mu.Lock()
+		defer mu.Unlock()
+		// What the broker kept of an earlier start comes before; the bridge has a state of its own.
+		if mac := strings.Split(topic, "/")[1]; mac != "bridge" && at.After(begun) {
+			states[mac] = true
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer sub.Disconnect(0)
+	if err := pause(ctx, 500*time.Millisecond); err != nil {
+		return nil, err
+	}
+	mu.Lock()
+	clear(states)
+	begun = time.Now()
+	mu.Unlock()
+
+	d, err := b.startDaemon(ctx, broker, store, "PHONES_FILE="+list)
+	if err != nil {
+		return nil, err
+	}
+	defer d.stop()
+	if err := d.ready(ctx, "readyz"); err != nil {
+		return nil, err
+	}
+	ready := time.Since(begun)
+	err = d.await(ctx, "every state is published", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(states) == phones
+	})
+	if err != nil {
+		return nil, err
+	}
+	published := time.Since(begun)
+
+	// After 5 s every phone was probed once; then memory and processor show how it goes on.
+	if err := pause(ctx, scale(b, 20*time.Second, 2*time.Second)); err != nil {
+		return nil, err
+	}
+	before, err := d.usage()
+	if err != nil {
+		return nil, err
+	}
+	window := scale(b, 10*time.Second, time.Second)
+	if err := pause(ctx, window); err != nil {
+		return nil, err
+	}
+	after, err := d.usage()
+	if err != nil {
+		return nil, err
+	}
+	return []row{
+		{"ready", fmt.Sprintf("%.0f ms; all states at the subscriber after %.0f ms", milliseconds(ready), milliseconds(published)), "< 1 s", ready < time.Second},
+		{"RSS", mebibytes(after.rss) + ", at most " + mebibytes(after.rssPeak), "< 60 MB, aim 40", after.rss < 60_000_000},
+		{figure: "CPU while nobody calls, probes included", measured: fmt.Sprintf("%.1f %% of a core", 100*(after.cpu-before.cpu).Seconds()/window.Seconds())},
+	}, nil
+}
