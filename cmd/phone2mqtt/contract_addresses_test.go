@@ -174,7 +174,7 @@ func TestAnonymousFromListedHost(t *testing.T) {
 		c.Phones = append(c.Phones, book.Listing{MAC: first, Host: "127.0.0.7"})
 	})
 	if status, body := s.askFrom(t, "127.0.0.7", "GET /off_hook HTTP/1.1\r\n\r\n"); status != 200 {
-		t.Fatalf("answered %d %s", status, body) // BUG 15
+		t.Fatalf("answered %d %s", status, body)
 	}
 	s.state(t, first, "is off hook", func(m message) bool { return m.member("off_hook") == "true" })
 }
@@ -186,6 +186,6 @@ func TestAnonymousFromGateway(t *testing.T) {
 	s.tellFrom(t, "127.0.0.8", first, "registered", "ip=192.168.0.157")
 	s.hostOf(t, first, `null`)
 	if status, body := s.askFrom(t, "127.0.0.8", "GET /incoming_call HTTP/1.1\r\n\r\n"); status != 400 {
-		t.Errorf("answered %d %s, want 400: it may be another phone's", status, body) // BUG 14
+		t.Errorf("answered %d %s, want 400: it may be another phone's", status, body)
 	}
 }
