@@ -7,9 +7,7 @@ import (
 )
 
 // Meter counts what the bridge does. It is called with phones locked, so its methods have to be quick
-// and must not call the bridge. It is a [metrics.Metrics]; with none, nothing is counted.
-//
-// [metrics.Metrics]: https://pkg.go.dev/github.com/phone2mqtt/phone2mqtt/bridge/metrics#Metrics
+// and must not call the bridge. Package metrics implements it; with none, nothing is counted.
 type Meter interface {
 	// EventAnswered is called once for each Action URL request.
 	EventAnswered(Answer)

@@ -10,21 +10,16 @@ import (
 )
 
 type eventPayload struct {
-	ID           string           `json:"id"`
-	EventType    phone.EventType  `json:"event_type"`
-	Derived      bool             `json:"derived"`
-	Time         stamp            `json:"time"`
-	MAC          phone.MAC        `json:"mac"`
-	Name         *string          `json:"name"`
-	CallState    phone.CallState  `json:"call_state"`
-	Direction    *phone.Direction `json:"direction"`
-	CallID       *string          `json:"call_id"`
-	Account      *string          `json:"account"`
-	RemoteNumber *string          `json:"remote_number"`
-	RemoteName   *string          `json:"remote_name"`
-	RemoteURI    *string          `json:"remote_uri"`
-	LocalNumber  *string          `json:"local_number"`
-	LocalURI     *string          `json:"local_uri"`
+	ID        string           `json:"id"`
+	EventType phone.EventType  `json:"event_type"`
+	Derived   bool             `json:"derived"`
+	Time      stamp            `json:"time"`
+	MAC       phone.MAC        `json:"mac"`
+	Name      *string          `json:"name"`
+	CallState phone.CallState  `json:"call_state"`
+	Direction *phone.Direction `json:"direction"`
+	CallID    *string          `json:"call_id"`
+	sides
 	*endPayload
 }
 
@@ -47,21 +42,16 @@ func Event(id string, c phone.Change, after phone.CallState, name string) []byte
 		call = *c.Call
 	}
 	p := eventPayload{
-		ID:           id,
-		EventType:    e.Type,
-		Derived:      c.Derived,
-		Time:         stamp(e.Time),
-		MAC:          e.MAC,
-		Name:         known(name),
-		CallState:    after,
-		Direction:    known(call.Direction),
-		CallID:       known(call.ID),
-		Account:      known(call.Account),
-		RemoteNumber: known(call.Remote.Number),
-		RemoteName:   known(call.Remote.Name),
-		RemoteURI:    known(call.Remote.URI),
-		LocalNumber:  known(call.Local.Number),
-		LocalURI:     known(call.Local.URI),
+		ID:        id,
+		EventType: e.Type,
+		Derived:   c.Derived,
+		Time:      stamp(e.Time),
+		MAC:       e.MAC,
+		Name:      known(name),
+		CallState: after,
+		Direction: known(call.Direction),
+		CallID:    known(call.ID),
+		sides:     sidesOf(call),
 	}
 	if e.Type == phone.CallEnded {
 		p.endPayload = &endPayload{

@@ -2,33 +2,44 @@ package payload
 
 import "github.com/phone2mqtt/phone2mqtt/phone"
 
-type callPayload struct {
-	CallID       *string          `json:"call_id"`
-	Direction    *phone.Direction `json:"direction"`
-	State        *phone.CallState `json:"state"`
-	Account      *string          `json:"account"`
-	RemoteNumber *string          `json:"remote_number"`
-	RemoteName   *string          `json:"remote_name"`
-	RemoteURI    *string          `json:"remote_uri"`
-	LocalNumber  *string          `json:"local_number"`
-	LocalURI     *string          `json:"local_uri"`
-	StartedAt    stamp            `json:"started_at"`
-	AnsweredAt   stamp            `json:"answered_at"`
+// sides are who a call is between, as events and calls show it.
+type sides struct {
+	Account      *string `json:"account"`
+	RemoteNumber *string `json:"remote_number"`
+	RemoteName   *string `json:"remote_name"`
+	RemoteURI    *string `json:"remote_uri"`
+	LocalNumber  *string `json:"local_number"`
+	LocalURI     *string `json:"local_uri"`
 }
 
-func callOf(c phone.Call) callPayload {
-	return callPayload{
-		CallID:       known(c.ID),
-		Direction:    known(c.Direction),
-		State:        known(c.State),
+func sidesOf(c phone.Call) sides {
+	return sides{
 		Account:      known(c.Account),
 		RemoteNumber: known(c.Remote.Number),
 		RemoteName:   known(c.Remote.Name),
 		RemoteURI:    known(c.Remote.URI),
 		LocalNumber:  known(c.Local.Number),
 		LocalURI:     known(c.Local.URI),
-		StartedAt:    stamp(c.StartedAt),
-		AnsweredAt:   stamp(c.AnsweredAt),
+	}
+}
+
+type callPayload struct {
+	CallID    *string          `json:"call_id"`
+	Direction *phone.Direction `json:"direction"`
+	State     *phone.CallState `json:"state"`
+	sides
+	StartedAt  stamp `json:"started_at"`
+	AnsweredAt stamp `json:"answered_at"`
+}
+
+func callOf(c phone.Call) callPayload {
+	return callPayload{
+		CallID:     known(c.ID),
+		Direction:  known(c.Direction),
+		State:      known(c.State),
+		sides:      sidesOf(c),
+		StartedAt:  stamp(c.StartedAt),
+		AnsweredAt: stamp(c.AnsweredAt),
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"text/tabwriter"
 )
 
-// variable is one line of the table that -h prints and README.md shows.
+// variable is one line of the table that -h prints and docs/configuration.md shows.
 type variable struct {
 	name     string // after the prefix
 	fallback string // the value, or in words what comes of setting none
