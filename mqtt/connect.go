@@ -72,7 +72,10 @@ func (s *session) options(ctx context.Context, broker *url.URL) *paho.ClientOpti
 		if err != nil {
 			return nil, err
 		}
-		return conn, s.hold(conn)
+		if err := s.hold(conn); err != nil {
+			return nil, err
+		}
+		return newWire(conn, cfg.WriteTimeout), nil
 	})
 	return o
 }
@@ -115,10 +118,7 @@ func (s *session) subscribe(ctx context.Context) error {
 		})
 	}
 	token := s.paho.SubscribeMultiple(filters, nil)
-	if err := s.await(ctx, token.Done(), cfg.ConnectTimeout); err != nil {
-		return err
-	}
-	if err := token.Error(); err != nil {
+	if err := s.answered(ctx, token); err != nil {
 		return err
 	}
 	granted, ok := token.(*paho.SubscribeToken)

@@ -17,7 +17,8 @@ const (
 // line is the one order in which everything goes out, session after session.
 // Whatever enters takes the next place; a retained topic keeps its place while
 // newer payloads replace the older one, so a state is never behind the event
-// that was published after it. It does no I/O, has no clock and no lock: the
+// that was published after it. Messages with KeepFor go before, those of a
+// Source behind everything else. It does no I/O, has no clock and no lock: the
 // client guards it.
 type line struct {
 	queue    queue
@@ -71,6 +72,9 @@ func (s *shipment) subject() any {
 	return s.entry
 }
 
+// retained tells whether the broker is to keep it.
+func (s *shipment) retained() bool { return s.topic != nil || s.entry.message.Retained }
+
 // message is what was sent, as it was published.
 func (s *shipment) message(now time.Time) Message {
 	if s.entry != nil {
@@ -83,7 +87,7 @@ func (s *shipment) message(now time.Time) Message {
 func newLine(found span, first, next uint64) *line {
 	l := &line{topics: newTopics(), next: next, careful: map[any]bool{}, budget: memoryBudget}
 	if found.count > 0 {
-		l.queue.add(&entry{place: first, span: &found})
+		l.queue.add(&entry{class: inTurn, place: first, span: &found})
 		l.waiting, l.waitingBytes = found.count, found.bytes
 	}
 	return l
@@ -106,15 +110,16 @@ func (l *line) addRetained(m *Message) {
 
 func (l *line) enqueueTopic(t *topic, place uint64) {
 	t.place = place
-	t.waiting = &entry{place: place, topic: t}
+	t.waiting = &entry{class: inTurn, place: place, topic: t}
 	l.queue.add(t.waiting)
 }
 
 // add puts a message in line that is not retained.
 func (l *line) add(m *Message, disk diskState, now time.Time) *entry {
-	e := &entry{message: *m, size: encodedLen(m), disk: disk}
+	e := &entry{class: inTurn, message: *m, size: encodedLen(m), disk: disk}
 	switch {
 	case m.KeepFor > 0:
+		e.class = atOnce
 		e.expires = now.Add(m.KeepFor)
 		l.makeRoom(now)
 		l.volatile++
@@ -128,6 +133,14 @@ func (l *line) add(m *Message, disk diskState, now time.Time) *entry {
 	e.place = l.claim()
 	l.queue.add(e)
 	return e
+}
+
+// addIdle puts a retained message behind everything, of which nothing is kept
+// once the broker has it.
+func (l *line) addIdle(m *Message) {
+	e := &entry{class: whenIdle, message: *m, size: encodedLen(m), place: l.claim()}
+	l.unsaved += e.size
+	l.queue.add(e)
 }
 
 // makeRoom drops the messages with KeepFor that are too old, or else the oldest
@@ -325,6 +338,9 @@ func (l *line) acknowledge(s *shipment) (onDisk bool) {
 	}
 	return false
 }
+
+// rests tells that nothing waits to be sent.
+func (l *line) rests() bool { return l.queue.empty() && len(l.topics.unsent) == 0 && l.mayShip() }
 
 // idle tells that everything was sent and acknowledged.
 func (l *line) idle() bool { return l.queue.empty() && len(l.inflight) == 0 }

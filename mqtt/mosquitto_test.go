@@ -12,12 +12,12 @@ import (
 )
 
 // startMosquitto runs the broker that most people have. Where it is not
-// installed the test is skipped, unless PHONE2MQTT_TEST_REQUIRE names it.
+// installed the test is skipped, unless TEST_REQUIRE names it.
 func startMosquitto(t *testing.T, lines ...string) (url string) {
 	t.Helper()
 	program, err := exec.LookPath("mosquitto")
 	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("PHONE2MQTT_TEST_REQUIRE"), ","), "mosquitto") {
+		if slices.Contains(strings.Split(os.Getenv("TEST_REQUIRE"), ","), "mosquitto") {
 			t.Fatal(err)
 		}
 		t.Skip("mosquitto is not installed")

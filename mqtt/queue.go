@@ -9,6 +9,7 @@ import (
 // a span of messages that are on disk only. Exactly one of topic, span and
 // message is in use.
 type entry struct {
+	class class
 	place uint64
 	index int // in the queue, -1 when not there
 
@@ -22,6 +23,15 @@ type entry struct {
 	foreign bool      // written by an earlier process
 	expires time.Time // of a message with KeepFor, else zero
 }
+
+// class is what goes before what, whatever their places.
+type class uint8
+
+const (
+	atOnce   class = iota // somebody waits for it, now or never: a message with KeepFor
+	inTurn                // the rest
+	whenIdle              // it can wait for all others: what a Source gave
+)
 
 // diskState tells how far a message is on its way to the disk.
 type diskState uint8
@@ -49,7 +59,7 @@ type span struct {
 	at    time.Time // of the first one, or a little before
 }
 
-// queue is what waits, the lowest place first.
+// queue is what waits: class by class, in each the lowest place first.
 type queue struct{ entries entries }
 
 func (q *queue) empty() bool { return len(q.entries) == 0 }
@@ -69,8 +79,13 @@ func (q *queue) move(e *entry, place uint64) {
 // entries implements heap.Interface.
 type entries []*entry
 
-func (es entries) Len() int           { return len(es) }
-func (es entries) Less(i, j int) bool { return es[i].place < es[j].place }
+func (es entries) Len() int { return len(es) }
+func (es entries) Less(i, j int) bool {
+	if es[i].class != es[j].class {
+		return es[i].class < es[j].class
+	}
+	return es[i].place < es[j].place
+}
 func (es entries) Swap(i, j int) {
 	es[i], es[j] = es[j], es[i]
 	es[i].index, es[j].index = i, j

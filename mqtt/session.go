@@ -120,7 +120,7 @@ func (s *session) send() {
 		if next == nil {
 			return
 		}
-		token := s.paho.Publish(next.name, 1, next.topic != nil, next.payload)
+		token := s.paho.Publish(next.name, 1, next.retained(), next.payload)
 		select {
 		case s.sent <- flight{next, token}:
 		case <-s.over:
@@ -138,17 +138,20 @@ func (s *session) next() *shipment {
 			return nil
 		default:
 		}
-		next, wanted, more := s.client.take(s)
+		next, lull := s.client.take(s)
 		if next != nil {
 			return next
 		}
-		if wanted {
+		if lull.wanted {
 			wake(s.client.wakeWriter)
 		}
 		wake(s.progress)
+		if lull.rests && s.client.ask(&lull) {
+			continue
+		}
 		var pause <-chan time.Time
-		if more {
-			pause = time.After(republishPause)
+		if lull.pause > 0 {
+			pause = time.After(lull.pause)
 		}
 		select {
 		case <-s.client.wakeSender:
@@ -159,24 +162,53 @@ func (s *session) next() *shipment {
 	}
 }
 
-// take returns what s has to send next. Without it, wanted tells that the
-// writer has to read something back first, more that there will be something
-// soon.
-func (c *Client) take(s *session) (next *shipment, wanted, more bool) {
+// lull is why there is nothing to send now.
+type lull struct {
+	wanted bool          // the writer has to read something back first
+	rests  bool          // nothing waits
+	pause  time.Duration // after which there will be something; 0: not known
+}
+
+// take returns what s has to send next, or why there is nothing.
+func (c *Client) take(s *session) (*shipment, lull) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s.halted {
-		return nil, false, false
+		return nil, lull{}
 	}
-	next = c.line.take(time.Now())
+	next := c.line.take(time.Now())
 	if next != nil || c.line.wanted != nil || s.ending {
-		return next, c.line.wanted != nil, false
+		return next, lull{wanted: c.line.wanted != nil}
 	}
 	if s.pace.Allow() {
 		next = c.line.takeClean()
 	}
-	return next, false, len(c.line.topics.unsent) > 0
+	why := lull{rests: c.line.rests()}
+	if len(c.line.topics.unsent) > 0 {
+		why.pause = republishPause
+	}
+	return next, why
 }
+
+// ask puts in line what the source has to say, if anything, or notes when it
+// will.
+func (c *Client) ask(why *lull) (spoke bool) {
+	if c.cfg.Source == nil {
+		return false
+	}
+	m, pause := c.cfg.Source.Next()
+	if m.Topic == "" || checkTopic(m.Topic) != nil {
+		why.pause = pause
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.line.addIdle(&m)
+	return true
+}
+
+// Ask tells that the source has something to say again.
+func (c *Client) Ask() { wake(c.wakeSender) }
 
 // acknowledge advances the line with each PUBACK, strictly in the order of
 // sending: then what is first in line is always the oldest one in doubt.

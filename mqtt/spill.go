@@ -37,7 +37,7 @@ func (l *line) spill(e *entry, previous uint64) {
 		l.tail.span.bytes += e.size
 		return
 	}
-	l.tail = &entry{place: e.place, span: &span{last: e.place, count: 1, bytes: e.size, at: e.message.At}}
+	l.tail = &entry{class: inTurn, place: e.place, span: &span{last: e.place, count: 1, bytes: e.size, at: e.message.At}}
 	l.queue.add(l.tail)
 }
 
@@ -90,7 +90,7 @@ func (l *line) loaded(e *entry, c chunk) (missing int) {
 	}
 	var bytes int64
 	for _, m := range c.messages {
-		l.queue.add(&entry{place: m.place, message: m.message, size: m.size, disk: diskStored, kept: true, foreign: m.foreign})
+		l.queue.add(&entry{class: inTurn, place: m.place, message: m.message, size: m.size, disk: diskStored, kept: true, foreign: m.foreign})
 		bytes += m.size
 	}
 	l.memory += bytes

@@ -1,0 +1,157 @@
+package mqtt
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestWhatGoesFirst: a result overtakes what waits, what a source gave waits
+// for all of it.
+func TestWhatGoesFirst(t *testing.T) {
+	l := emptyLine()
+	l.begin()
+	config, state, event, result := retained("config", ""), retained("state", ""), event("event", ""), Message{Topic: "result", KeepFor: time.Minute}
+	l.addIdle(&config)
+	l.addRetained(&state)
+	l.add(&event, diskQueued, t0)
+	l.add(&result, diskNever, t0)
+	var sent []string
+	for s := l.take(t0); s != nil; s = l.take(t0) {
+		sent = append(sent, fmt.Sprint(s.name, " ", s.retained()))
+	}
+	if diff := cmp.Diff([]string{"result false", "state true", "event false", "config true"}, sent); diff != "" {
+		t.Error(diff)
+	}
+	l.rewind(false)
+	if s := l.take(t0); s.name != "result" {
+		t.Errorf("after a lost session %s goes first", s.name)
+	}
+	for len(l.inflight) > 0 || !l.queue.empty() {
+		if l.take(t0) == nil {
+			l.acknowledge(l.inflight[0])
+		}
+	}
+	if l.unsaved != 0 || l.volatile != 0 || l.waiting != 0 {
+		t.Errorf("left over: %d, %d, %d", l.unsaved, l.volatile, l.waiting)
+	}
+}
+
+// announcements is a source of so many messages, one at a time.
+type announcements struct {
+	mu    sync.Mutex
+	left  []string
+	pause bool // before the next one
+}
+
+func (a *announcements) Next() (Message, time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pause = !a.pause
+	if len(a.left) == 0 {
+		return Message{}, 0
+	}
+	if a.pause {
+		return Message{}, time.Millisecond
+	}
+	text := a.left[0]
+	a.left = a.left[1:]
+	return retained(text, "config"), 0
+}
+
+func (a *announcements) add(texts ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.left = append(a.left, texts...)
+}
+
+// TestSource: what it gives is published when nothing else waits, is retained,
+// is not published again, and a message that nobody may publish is passed over.
+func TestSource(t *testing.T) {
+	url, _ := startBroker(t, "127.0.0.1:0")
+	p := startProxy(t, url)
+	source := &announcements{left: []string{"conf/a", "conf/+", "conf/b"}}
+	cfg := testConfig(t, p.url())
+	cfg.Source = source
+	c := NewClient(cfg, openStore(t, ""))
+	publish(c, event("conf/event", "first"))
+	o := observe(t, url, "observer", "conf/#")
+	runInBackground(t, c.Run)
+	o.expect(t, []string{"conf/event first", "conf/a config", "conf/b config"})
+	source.add("conf/c")
+	c.Ask()
+	o.expect(t, []string{"conf/event first", "conf/a config", "conf/b config", "conf/c config"})
+	eventually(t, "nothing is left", c.drained)
+
+	p.cut()
+	eventually(t, "connected again", func() bool { return c.Status().Reconnects > 0 && c.Status().Connected })
+	source.add("conf/d")
+	c.Ask()
+	o.expect(t, []string{"conf/event first", "conf/a config", "conf/b config", "conf/c config", "conf/d config"})
+	late := observe(t, url, "late", "conf/#")
+	eventually(t, "all kept", func() bool { return len(late.all()) == 4 })
+	for _, line := range late.all() {
+		if !strings.HasPrefix(line, "R ") {
+			t.Errorf("%q was not kept", line)
+		}
+	}
+}
+
+func TestPeek(t *testing.T) {
+	url, _ := startBroker(t, "127.0.0.1:0")
+	o := observe(t, url, "observer")
+	var want []string
+	for i := range 50 {
+		topic := fmt.Sprintf("conf/%02d", i)
+		o.publish(t, topic, "x", true)
+		want = append(want, topic)
+	}
+	c := NewClient(testConfig(t, url), openStore(t, ""))
+	if err := c.Peek(t.Context(), "conf/+", time.Millisecond, nil); err == nil {
+		t.Error("no session, and no error")
+	}
+	runInBackground(t, c.Run)
+	eventually(t, "connected", func() bool { return c.Status().Connected })
+	var mu sync.Mutex
+	var got []string
+	receive := func(m Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, m.Topic)
+	}
+	if err := c.Peek(t.Context(), "conf/+", 300*time.Millisecond, receive); err != nil {
+		t.Fatal(err)
+	}
+	o.publish(t, "conf/new", "x", true) // nobody listens any more
+	mu.Lock()
+	defer mu.Unlock()
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Peek(ended, "other/+", time.Minute, receive); err == nil {
+		t.Error("ctx ended, and no error")
+	}
+	if err := c.Peek(t.Context(), "other/#/x", time.Minute, receive); err == nil {
+		t.Error("a filter that cannot be, and no error")
+	}
+}
+
+// TestPeekRefused: a broker that does not let us look.
+func TestPeekRefused(t *testing.T) {
+	addr := startMochi(t, allow(func(topic string, write bool) bool { return write || !strings.HasPrefix(topic, "conf") }), tcp, nil)
+	c := NewClient(testConfig(t, "mqtt://"+addr), openStore(t, ""))
+	runInBackground(t, c.Run)
+	eventually(t, "connected", func() bool { return c.Status().Connected })
+	if err := c.Peek(t.Context(), "conf/+", time.Minute, nil); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("error %v", err)
+	}
+}
