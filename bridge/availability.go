@@ -35,7 +35,7 @@ func (b *Bridge) setOnline(d *device, is bool, at time.Time) []phone.Change {
 	if d.online == is {
 		return nil
 	}
-	met := d.online || d.state.Last.Type != phone.NoEvent
+	met := d.online || d.heard()
 	d.online = is
 	if _, listed := b.phones.book.Listing(d.mac); !listed && !met {
 		return nil
@@ -72,7 +72,7 @@ func (b *Bridge) probeMissed(d *device) {
 		return
 	}
 	d.missedAt = time.Now()
-	d.missed++
+	d.missed = min(d.missed+1, enoughMissed)
 	if d.missed < enoughMissed {
 		return
 	}
@@ -105,7 +105,7 @@ func (b *Bridge) probeAll(ctx context.Context) {
 				return
 			}
 			if b.phones.book.Host(d.mac) != "" {
-				b.enqueueProbe(d)
+				b.probeNext(d)
 			}
 		}
 		if len(devices) == 0 && !pause(ctx, round) {

@@ -18,6 +18,7 @@ package bridge
 
 import (
 	"context"
+	"hash/maphash"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -25,7 +26,11 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/phone2mqtt/phone2mqtt/bridge/discovery"
+	"github.com/phone2mqtt/phone2mqtt/bridge/homeassistant"
+	"github.com/phone2mqtt/phone2mqtt/bridge/limit"
 	"github.com/phone2mqtt/phone2mqtt/bridge/payload"
+	"github.com/phone2mqtt/phone2mqtt/bridge/quiet"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
@@ -55,6 +60,9 @@ type Config struct {
 	CommandTTL    time.Duration
 	ProbeInterval time.Duration
 
+	Discovery       bool // tell Home Assistant of the phones, or take back what it was told
+	DiscoveryPrefix string
+
 	Meter   Meter        // nil: nothing is counted
 	Metrics http.Handler // of /metrics; nil: nothing is served there
 	Admin   bool         // /metrics is served by [Bridge.ServeAdmin] only
@@ -63,7 +71,7 @@ type Config struct {
 // Broker takes what is to be published. It is a [mqtt.Client], or in tests one that fails.
 type Broker interface {
 	Publish(mqtt.Batch) *mqtt.Receipt
-	Status() mqtt.Status
+	discovery.Broker
 }
 
 // Records gives back what an earlier process put into its batches. It is a [mqtt.Store].
@@ -81,8 +89,13 @@ type Bridge struct {
 
 	phones   registry
 	listing  sync.Mutex // one change of what is listed at a time; held before a device's lock
-	limiter  limiter
-	refusals quiet
+	limiter  *limit.Addresses
+	refusals quiet.Failures
+	web      *action.Options
+
+	announcer *discovery.Announcer
+	births    []string     // topics of Home Assistant
+	seed      maphash.Seed // of the sums of descriptions
 
 	workers  sync.WaitGroup
 	stopping context.Context
@@ -99,8 +112,16 @@ func New(cfg Config, broker Broker, records Records, log zerolog.Logger) (*Bridg
 		log:     log,
 		started: time.Now(),
 		phones:  newRegistry(),
-		limiter: newLimiter(cfg.Rate),
+		births:  homeassistant.StatusTopics(cfg.DiscoveryPrefix),
+		seed:    maphash.MakeSeed(),
+		limiter: limit.New(cfg.Rate),
+		web: &action.Options{
+			Timeout:   cfg.PhoneTimeout,
+			KeyPause:  cfg.KeyPause,
+			UserAgent: "phone2mqtt/" + cfg.Version,
+		},
 	}
+	b.announcer = discovery.New(cfg.Discovery, homeassistant.Site{Prefix: cfg.DiscoveryPrefix, Base: cfg.Base, Version: cfg.Version}, announced{b}, broker, log)
 	if cfg.Meter == nil {
 		b.cfg.Meter = unmetered{}
 	}
@@ -112,9 +133,13 @@ func New(cfg Config, broker Broker, records Records, log zerolog.Logger) (*Bridg
 	return b, nil
 }
 
-// Inbound are the topic filters whose messages belong to [Bridge.Receive], below a topic root.
-func Inbound(base string) []string {
-	return []string{base + "/+/set", base + "/+/set/+", base + "/bridge/request/#"}
+// Inbound are the topic filters whose messages belong to [Bridge.Receive].
+func Inbound(cfg Config) []string {
+	own := []string{cfg.Base + "/+/set", cfg.Base + "/+/set/+", cfg.Base + "/bridge/request/#"}
+	if !cfg.Discovery {
+		return own
+	}
+	return append(own, homeassistant.StatusTopics(cfg.DiscoveryPrefix)...)
 }
 
 // Presence tells below a topic root that the bridge is there.
@@ -128,12 +153,16 @@ func (b *Bridge) Receive(m mqtt.Message) {
 		b.receiveRequest(op, m)
 		return
 	}
+	if b.birth(m) {
+		return
+	}
 	b.receiveCommand(m)
 }
 
-// Run probes the phones until ctx ends. Then it takes no more commands, ends those that run or wait,
+// Run announces and probes the phones until ctx ends. Then it takes no more commands, ends those that run or wait,
 // each with its result, and returns.
 func (b *Bridge) Run(ctx context.Context) error {
+	b.workers.Go(func() { b.announcer.Run(ctx) })
 	b.probeAll(ctx)
 	b.stop(errStopped)
 	for _, d := range b.phones.all() {
@@ -157,7 +186,7 @@ func (b *Bridge) publishInfo() {
 			StartedAt: b.started,
 			Base:      b.cfg.Base,
 			Broker:    broker,
-			Phones:    len(b.phones.all()),
+			Phones:    b.phones.count(),
 			HTTPURL:   b.cfg.HTTPURL,
 		}.JSON(),
 	}}})

@@ -61,7 +61,7 @@ func (b *Bridge) serveMetrics(w http.ResponseWriter, r *http.Request) {
 		b.cfg.Metrics.ServeHTTP(w, r)
 		return
 	}
-	if n, ok := b.refusals.says(source.String() + " metrics"); ok {
+	if n, ok := b.refusals.Says(source.String() + " metrics"); ok {
 		b.log.Warn().Str("source", source.String()).Int("times", n).Msg("metrics refused")
 	}
 	plain(w, http.StatusForbidden, fmt.Sprintf("address %s is not in HTTP_ALLOW", source))

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"cmp"
-	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -13,12 +12,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
 )
 
 // storeWait is how long a phone is kept waiting for the disk. Phones give up after 8 s.
 const storeWait = 7 * time.Second
+
+var errSlow = fmt.Errorf("the disk did not take it within %s", storeWait)
 
 // refusal is an answer other than 200, with the text that body and log give.
 type refusal struct {
@@ -64,7 +66,7 @@ func (b *Bridge) intake(answer *Answer, r *http.Request, source netip.Addr, path
 	if !b.allowed(source) {
 		return refuse(http.StatusForbidden, BadAddress, "address %s is not in HTTP_ALLOW", source)
 	}
-	if !b.limiter.allows(source) {
+	if !b.limiter.Allows(source) {
 		return refuse(http.StatusTooManyRequests, TooMany, "more than %d events a second from %s (HTTP_RATE)", b.cfg.Rate, source)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
@@ -128,22 +130,34 @@ func (b *Bridge) store(event phone.Event, from origin) (repeat bool, refused *re
 			return false, &refusal{http.StatusForbidden, UnknownPhone, err.Error()}
 		}
 		event.MAC = d.mac
-		delivered, err := b.take(d, event, from)
+		receipt, repeat, err := b.take(d, &event, from)
 		if errors.Is(err, errRemoved) {
 			continue // between finding and taking it; it is learned anew
 		}
 		if errors.Is(err, errStrict) {
 			return false, &refusal{http.StatusForbidden, BadAddress, err.Error()}
 		}
-		if delivered.receipt == nil {
-			return delivered.repeat, nil
+		if receipt == nil {
+			return repeat, nil
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), storeWait)
-		defer cancel()
-		if err := delivered.receipt.Wait(ctx); err != nil {
-			return delivered.repeat, refuse(http.StatusServiceUnavailable, NotStored, "the event could not be stored: %s", err)
+		if err := await(receipt); err != nil {
+			return repeat, refuse(http.StatusServiceUnavailable, NotStored, "the event could not be stored: %s", err)
 		}
-		return delivered.repeat, nil
+		d.stored(receipt)
+		return repeat, nil
+	}
+}
+
+// await waits until an event is on disk. It does so for every event, and a context costs several times
+// what a timer does.
+func await(receipt *mqtt.Receipt) error {
+	slow := time.NewTimer(storeWait)
+	defer slow.Stop()
+	select {
+	case <-receipt.Done():
+		return receipt.Err()
+	case <-slow.C:
+		return errSlow
 	}
 }
 
@@ -161,7 +175,7 @@ func (b *Bridge) refuse(w http.ResponseWriter, source netip.Addr, r *refusal) {
 	if r.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", "GET, POST")
 	}
-	if n, ok := b.refusals.says(mistake(source, r)); ok {
+	if n, ok := b.refusals.Says(mistake(source, r)); ok {
 		b.log.Warn().Str("source", source.String()).Int("status", r.status).Str("reason", r.text).Int("times", n).Msg("event refused")
 	}
 	plain(w, r.status, r.text)

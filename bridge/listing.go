@@ -69,7 +69,7 @@ func (b *Bridge) places() map[phone.MAC]place {
 // would at the next start.
 func (b *Bridge) unlist(d *device) {
 	d.mu.Lock()
-	stays := b.cfg.Learn && d.state.Last.Type != phone.NoEvent
+	stays := b.cfg.Learn && d.heard()
 	if stays {
 		b.publish(d, nil)
 	} else {
@@ -84,5 +84,5 @@ func (b *Bridge) unlist(d *device) {
 // probeSoon probes a phone that has a new host, at a time left to chance: thousands may be listed at
 // once.
 func (b *Bridge) probeSoon(d *device) {
-	time.AfterFunc(rand.N(min(firstRound, b.cfg.ProbeInterval)), func() { b.enqueueProbe(d) })
+	time.AfterFunc(rand.N(min(firstRound, b.cfg.ProbeInterval)), func() { b.probeNext(d) })
 }

@@ -6,8 +6,10 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
+	"github.com/phone2mqtt/phone2mqtt/bridge/payload"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/book"
 )
@@ -45,6 +47,12 @@ func (r *registry) all() []*device {
 	return slices.Collect(maps.Values(r.devices))
 }
 
+func (r *registry) count() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.devices)
+}
+
 func (r *registry) add(d *device) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,7 +83,8 @@ func (b *Bridge) deviceOf(mac phone.MAC, source netip.Addr) (*device, error) {
 	if !b.cfg.Learn {
 		return nil, fmt.Errorf("phone %s is not listed and LEARN is off: %w", mac, errUnknownPhone)
 	}
-	d, isNew := b.adopt(mac, mostLearned)
+	// The text of the request that the MAC stands in is not kept with it.
+	d, isNew := b.adopt(phone.MAC(strings.Clone(string(mac))), mostLearned)
 	if d == nil {
 		return nil, fmt.Errorf("phone %s is not listed and %d phones are learned already: %w", mac, mostLearned, errUnknownPhone)
 	}
@@ -96,8 +105,8 @@ func (b *Bridge) adopt(mac phone.MAC, most int) (d *device, isNew bool) {
 	if len(r.devices)-r.book.Listings() >= most {
 		return nil, false
 	}
-	d = b.newDevice(mac, record{})
-	r.devices[mac] = d
+	d = b.newDevice(mac, payload.Record{})
+	r.devices[d.mac] = d
 	return d, true
 }
 
@@ -114,12 +123,13 @@ func (b *Bridge) forget(d *device) {
 func (b *Bridge) drop(d *device) {
 	b.phones.remove(d)
 	b.stopQueue(d)
+	b.announcer.Changed(d.mac)
 }
 
 // clearAll takes what broker and store keep of a phone away, for good. The device is locked.
 func (b *Bridge) clearAll(d *device) {
 	d.removed = true
-	d.expiry.Stop()
+	d.stopExpiry()
 	b.broker.Publish(b.clearing(d.mac))
 }
 
@@ -127,11 +137,11 @@ func (b *Bridge) clearAll(d *device) {
 //
 // An address that differs from what the phone says of itself is that of something in between: a
 // command must not go there. The phone's own word counts only with the token.
-func (b *Bridge) locate(d *device, e phone.Event, from origin) (robbed *device) {
+func (b *Bridge) locate(d *device, e *phone.Event, from origin) (robbed *device) {
 	address := from.source
 	if e.IP.IsValid() && e.IP != from.source {
 		if !from.token || !b.allowed(e.IP) {
-			b.phones.book.Release(d.mac)
+			b.phones.book.Forget(d.mac)
 			return nil
 		}
 		address = e.IP

@@ -27,9 +27,10 @@ const longestRequest = 16 << 10
 
 // operations are the bridge requests.
 var operations = map[string]func(*Bridge, requestPayload) (any, error){
-	"health_check": (*Bridge).healthCheck,
-	"phone/remove": (*Bridge).removePhone,
-	"phone/rename": (*Bridge).renamePhone,
+	"discovery/refresh": (*Bridge).announceAgain,
+	"health_check":      (*Bridge).healthCheck,
+	"phone/remove":      (*Bridge).removePhone,
+	"phone/rename":      (*Bridge).renamePhone,
 }
 
 // receiveRequest answers one bridge request.

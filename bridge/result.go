@@ -2,11 +2,11 @@ package bridge
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"time"
 
 	"github.com/phone2mqtt/phone2mqtt/bridge/payload"
+	"github.com/phone2mqtt/phone2mqtt/bridge/queue"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 )
@@ -16,10 +16,8 @@ const (
 	statusSkipped = "skipped"
 	statusError   = "error"
 
-	// resultKeep is how long a result waits for a broker, and how long a transaction is remembered.
+	// resultKeep is how long a result waits for a broker.
 	resultKeep = time.Minute
-	// mostAnswers is how many transactions of one phone are remembered at most.
-	mostAnswers = 1000
 )
 
 // outcome is what became of a command.
@@ -54,11 +52,9 @@ func (o outcome) because(code, text string) outcome {
 
 // conclude publishes the result of a command that was in the queue, and again for each repeat of its
 // transaction that came meanwhile.
-func (b *Bridge) conclude(d *device, j job, o outcome) {
-	r := b.respond(d.mac, j.command, o, j.at)
-	d.queue.mu.Lock()
-	repeats := d.queue.answers.settle(j.command.Transaction, r)
-	d.queue.mu.Unlock()
+func (b *Bridge) conclude(d *device, j queue.Job, o outcome) {
+	r := b.respond(d.mac, j.Command, o, j.At)
+	repeats := d.queue.Settle(r)
 	r.Repeated = true
 	for range repeats {
 		b.publishResult(d.mac, r)
@@ -89,55 +85,4 @@ func (b *Bridge) respond(mac phone.MAC, cmd phone.Command, o outcome, since time
 
 func (b *Bridge) publishResult(mac phone.MAC, r payload.Result) {
 	b.broker.Publish(mqtt.Batch{Messages: []mqtt.Message{{Topic: b.topics.result(mac), Payload: r.JSON(), KeepFor: resultKeep}}})
-}
-
-// answers remembers the results of one phone's commands by transaction: a QoS 1 publisher may send a
-// command twice. The queue's lock guards it.
-type answers map[string]*answer
-
-type answer struct {
-	at      time.Time
-	result  *payload.Result // nil while the command waits or runs
-	repeats int             // that came while it did
-}
-
-// repeat tells whether a transaction was seen already, and gives its result when there is one.
-func (a answers) repeat(transaction json.RawMessage, now time.Time) (*payload.Result, bool) {
-	seen, ok := a[string(transaction)]
-	if transaction == nil || !ok || seen.result != nil && now.Sub(seen.at) >= resultKeep {
-		return nil, false
-	}
-	if seen.result == nil {
-		seen.repeats++
-		return nil, true
-	}
-	r := *seen.result
-	r.Repeated = true
-	return &r, true
-}
-
-// expect notes a transaction whose result is still to come, and drops those that are over.
-func (a *answers) expect(transaction json.RawMessage, now time.Time) {
-	if transaction == nil {
-		return
-	}
-	if *a == nil {
-		*a = make(answers)
-	}
-	for key, seen := range *a {
-		if seen.result != nil && (now.Sub(seen.at) >= resultKeep || len(*a) >= mostAnswers) {
-			delete(*a, key)
-		}
-	}
-	(*a)[string(transaction)] = &answer{at: now}
-}
-
-// settle notes a result and tells how many repeats wait for it.
-func (a answers) settle(transaction json.RawMessage, r payload.Result) (repeats int) {
-	seen, ok := a[string(transaction)]
-	if transaction == nil || !ok {
-		return 0
-	}
-	seen.result = &r
-	return seen.repeats
 }

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -35,7 +36,7 @@ type paper struct {
 	written []mqtt.Message
 }
 
-func newPaper(t *testing.T) *paper {
+func newPaper(t testing.TB) *paper {
 	t.Helper()
 	store, err := mqtt.OpenStore("", mqtt.StoreOptions{})
 	if err != nil {
@@ -57,6 +58,10 @@ func (p *paper) Publish(b mqtt.Batch) *mqtt.Receipt {
 }
 
 func (p *paper) Status() mqtt.Status { return mqtt.Status{Broker: "127.0.0.1:1883"} }
+
+func (p *paper) Ask() {}
+
+func (p *paper) Peek(context.Context, string, time.Duration, func(mqtt.Message)) error { return nil }
 
 func (p *paper) Records(string, func(string, []byte) error) error { return nil }
 

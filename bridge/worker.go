@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/phone2mqtt/phone2mqtt/bridge/queue"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
 )
@@ -14,11 +15,11 @@ import (
 // work does what waits for one phone, one thing after the other, and ends when nothing is left.
 func (b *Bridge) work(d *device) {
 	for {
-		j, ctx, ok := d.queue.next(b.stopping)
+		j, ctx, ok := d.queue.Next(b.stopping)
 		if !ok {
 			return
 		}
-		if j.probe {
+		if j.Probe {
 			b.probe(ctx, d)
 			continue
 		}
@@ -27,12 +28,12 @@ func (b *Bridge) work(d *device) {
 }
 
 // execute runs one command, and tells what became of it.
-func (b *Bridge) execute(ctx context.Context, d *device, j job) outcome {
-	cmd := j.command
+func (b *Bridge) execute(ctx context.Context, d *device, j queue.Job) outcome {
+	cmd := j.Command
 	if !cmd.ExpiresAt.IsZero() && time.Now().After(cmd.ExpiresAt) {
 		return refused("expired", "its expires_at has passed")
 	}
-	if time.Since(j.at) > b.cfg.CommandTTL {
+	if time.Since(j.At) > b.cfg.CommandTTL {
 		return refused("expired", fmt.Sprintf("it could not be started within %s (COMMAND_TTL), the phone was busy with others", b.cfg.CommandTTL))
 	}
 	if cmd.IsOurs() {
@@ -137,7 +138,8 @@ func (b *Bridge) clearMissed(d *device) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.removed {
-		d.state = d.state.ClearMissed()
+		state := d.state.ClearMissed()
+		d.state = &state
 		b.publish(d, nil)
 	}
 }
@@ -151,9 +153,9 @@ func codeOf(err error) string {
 		return "timeout"
 	case errors.Is(err, action.ErrLogin):
 		return "login"
-	case errors.Is(err, errStopped), errors.Is(err, errHungUp), errors.Is(err, errGone):
+	case errors.Is(err, errStopped), errors.Is(err, queue.ErrHungUp), errors.Is(err, errGone):
 		return "stopped"
-	case errors.Is(err, errQueue):
+	case errors.Is(err, queue.ErrFull):
 		return "queue"
 	}
 	return "http"

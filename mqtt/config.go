@@ -51,9 +51,14 @@ type Config struct {
 	// it may call Publish.
 	OnConnect func()
 
-	// Source, when set, is asked for retained messages whenever nothing else
-	// waits.
-	Source Source
+	// Source, when set, gives retained messages that are made when their turn
+	// comes: too many or too large to be kept in memory. They go out when nothing
+	// else waits, and are published again in the next session only if given again.
+	//
+	// It returns the next message, or one without a topic: then it is asked again
+	// after a positive pause, at any time when something else was sent, and after
+	// [Client.Ask]. It must not block; no lock is held.
+	Source func() (m Message, pause time.Duration)
 
 	// OnAcknowledged, when set, is called with the age, since its At, of each
 	// message that is not retained when its PUBACK came; not for messages of an
@@ -80,17 +85,6 @@ type Subscription struct {
 	// that reads the network: it must not block, or PUBACKs are not seen
 	// either. A message that matches several filters comes once for each.
 	Receive func(Message)
-}
-
-// Source gives retained messages that are made when their turn comes: too many
-// or too large to be kept in memory. They go out when nothing else waits, and
-// are not published again in the next session unless the source gives them
-// again.
-type Source interface {
-	// Next returns the next message, or one without a topic: then it is asked
-	// again after a positive pause, at any time when something else was sent,
-	// and after [Client.Ask]. It must not block; no lock is held.
-	Next() (m Message, pause time.Duration)
 }
 
 // Backoff limits the pause between two attempts to connect. In the first minute

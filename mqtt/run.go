@@ -68,8 +68,11 @@ func (b Backoff) pause(outage time.Duration, attempt int) time.Duration {
 }
 
 // cause is the text of an error without the addresses of its connection, which
-// differ each time.
+// differ each time. How exactly a connection was closed is left to chance.
 func cause(err error) string {
+	if closedByPeer(err) || errors.Is(err, net.ErrClosed) {
+		return "connection closed"
+	}
 	var op *net.OpError
 	if errors.As(err, &op) {
 		return op.Op + ": " + op.Err.Error()

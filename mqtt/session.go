@@ -196,7 +196,7 @@ func (c *Client) ask(why *lull) (spoke bool) {
 	if c.cfg.Source == nil {
 		return false
 	}
-	m, pause := c.cfg.Source.Next()
+	m, pause := c.cfg.Source()
 	if m.Topic == "" || checkTopic(m.Topic) != nil {
 		why.pause = pause
 		return false

@@ -78,7 +78,7 @@ func TestSource(t *testing.T) {
 	p := startProxy(t, url)
 	source := &announcements{left: []string{"conf/a", "conf/+", "conf/b"}}
 	cfg := testConfig(t, p.url())
-	cfg.Source = source
+	cfg.Source = source.Next
 	c := NewClient(cfg, openStore(t, ""))
 	publish(c, event("conf/event", "first"))
 	o := observe(t, url, "observer", "conf/#")

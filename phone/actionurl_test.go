@@ -99,13 +99,45 @@ func TestParseEventRefuses(t *testing.T) {
 	if diff := cmp.Diff(&NoEventError{Word: "incomming_call", Nearest: "incoming_call"}, asError[*NoEventError](err)); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)
 	}
+	if got, want := err.Error(), `"incomming_call" is no event; the nearest is incoming_call`; got != want {
+		t.Errorf("the error reads %s, want %s", got, want)
+	}
 	_, err = ParseEvent(SplitWords("/hold"), SplitVariables("mac=001fc11a8b"), testDialect())
 	if diff := cmp.Diff(&MACError{Value: "001fc11a8b"}, asError[*MACError](err)); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)
 	}
+	if got, want := err.Error(), `mac="001fc11a8b" is not a MAC address; expected twelve hexadecimal digits`; got != want {
+		t.Errorf("the error reads %s, want %s", got, want)
+	}
 	// A telephone number is no MAC, so with no event beside it there is nothing to go by.
 	if _, err = ParseEvent(SplitWords("/004930123456"), nil, testDialect()); asError[*NoEventError](err) == nil {
 		t.Errorf("got %v, want a NoEventError", err)
+	}
+}
+
+// TestAddressOfThePhone holds that the variable wins over a word of the path, and that a placeholder is
+// no address.
+func TestAddressOfThePhone(t *testing.T) {
+	for query, want := range map[string]string{"ip=192.168.0.9": "192.168.0.9", "ip=$ip": "192.168.0.157", "ip=here": "192.168.0.157"} {
+		e, err := ParseEvent(SplitWords("/hold/001fc11a8b6c/192.168.0.157"), SplitVariables(query), testDialect())
+		if err != nil || e.IP.String() != want {
+			t.Errorf("%s: got %s, %v, want %s", query, e.IP, err, want)
+		}
+	}
+}
+
+// TestCharsetOfThePhone holds that a phone's own charset reads its names.
+func TestCharsetOfThePhone(t *testing.T) {
+	d := testDialect()
+	d.Charset = func(mac MAC) Charset {
+		if mac == testMAC {
+			return "koi8-r"
+		}
+		return GBK
+	}
+	e, err := ParseEvent(SplitWords("/incoming_call/001fc11a8b6c"), SplitVariables("display_remote=\xe2\xcf\xc2"), d)
+	if err != nil || e.Remote.Name != "Боб" {
+		t.Errorf("got %q, %v, want Боб", e.Remote.Name, err)
 	}
 }
 

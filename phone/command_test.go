@@ -34,6 +34,23 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// What goes before other commands, and what goes to no phone.
+func TestCommandsApart(t *testing.T) {
+	var ends, ours []string
+	for _, row := range Commands() {
+		c := Command{Name: row.Name}
+		if c.EndsCall() {
+			ends = append(ends, row.Name)
+		}
+		if c.IsOurs() {
+			ours = append(ours, row.Name)
+		}
+	}
+	if diff := cmp.Diff([][]string{{"hangup", "reject"}, {"clear_missed"}}, [][]string{ends, ours}); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // What is written in the document for users: the condition of every command.
 func TestCommandGuards(t *testing.T) {
 	want := map[string]Guard{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -130,6 +131,7 @@ func TestParseCommandRefuses(t *testing.T) {
 	}{
 		{"dial", "", "dial", CodePayload, "the payload is empty"},
 		{"dial", " \n", "dial", CodePayload, "the payload is empty"},
+		{"dial", strings.Repeat("1", longestPayload+1), "dial", CodePayload, fmt.Sprintf("the payload has %d bytes, expected at most %d", longestPayload+1, longestPayload)},
 		{"dial", `{"number":`, "dial", CodePayload, "the payload looks like JSON but is not: unexpected end of JSON input"},
 		{"dial", `{} {}`, "dial", CodePayload, "the payload looks like JSON but is not: invalid character '{' after top-level value"},
 		{"dial", `"206`, "dial", CodePayload, "the payload looks like JSON but is not: unexpected end of JSON input"},
@@ -205,7 +207,7 @@ func TestParseCommandRefuses(t *testing.T) {
 		{"soft", strings.Repeat("x", 99), "soft", CodeArgument, `soft: "` + strings.Repeat("x", 40) + `..." is not allowed; send 1 to 4`},
 	}
 	for _, tt := range tests {
-		t.Run(tt.topic+" "+tt.payload, func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %.40s", tt.topic, tt.payload), func(t *testing.T) {
 			c, err := ParseCommand(tt.topic, []byte(tt.payload))
 			var got *CommandError
 			if !errors.As(err, &got) {
@@ -213,6 +215,9 @@ func TestParseCommandRefuses(t *testing.T) {
 			}
 			if diff := cmp.Diff(&CommandError{tt.code, tt.text}, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
+			}
+			if err.Error() != tt.text {
+				t.Errorf("the error reads %s", err)
 			}
 			if c.Name != tt.name {
 				t.Errorf("the command is called %q, want %q", c.Name, tt.name)

@@ -31,7 +31,7 @@ const (
 
 	// More of these come only from something that lies.
 	mostCalls    = 16 // of a phone at once
-	mostEnded    = 16 // of those that can still be corrected
+	mostEnded    = 8  // of those that can still be corrected
 	mostAccounts = 64
 )
 
@@ -65,14 +65,6 @@ type Forward struct {
 	Always   Flag `json:"always,omitempty"`
 	Busy     Flag `json:"busy,omitempty"`
 	NoAnswer Flag `json:"no_answer,omitempty"`
-}
-
-// Account is one SIP registration that the phone told of.
-type Account struct {
-	Number     string    `json:"number"`
-	URI        string    `json:"uri,omitempty"`
-	Registered bool      `json:"registered"`
-	FailedAt   time.Time `json:"failed_at,omitzero"` // of the register_failed that was told; zero when registered since
 }
 
 // EventSet is a set of event types.
@@ -127,52 +119,28 @@ func (s State) Any(states ...CallState) bool {
 // Up tells whether a call is up: dialing, talking or on hold.
 func (s State) Up() bool { return s.Any(Dialing, Talking, OnHold) }
 
-// Registered is on when every account heard of is registered.
-func (s State) Registered() Flag {
-	if len(s.Accounts) == 0 {
-		return s.Line
-	}
-	if slices.ContainsFunc(s.Accounts, func(a Account) bool { return !a.Registered }) {
-		return Off
-	}
-	return On
-}
-
 // ClearMissed is the state with no missed calls counted.
 func (s State) ClearMissed() State {
-	s = s.copy()
 	s.MissedCalls = 0
+	s.Ended = slices.Clone(s.Ended)
 	for i := range s.Ended {
 		s.Ended[i].Counted = false
 	}
 	return s
 }
 
-// Repeats tells whether an event only says again what the last one said: phones send some twice. A
-// register_failed comes every 30 s while it lasts and is one piece of news for ten minutes.
-func (s State) Repeats(e Event, window time.Duration) bool {
-	if e.Type == RegisterFailed {
-		var failed time.Time
-		if i := s.account(e.Account.Number); i >= 0 {
-			failed = s.Accounts[i].FailedAt
-		} else if e.Account.Number == "" {
-			failed = s.LineFailedAt
-		}
-		return !failed.IsZero() && !older(failed, e.Time, failing)
+// identify keeps what an event tells of the phone itself.
+func (s *State) identify(e *Event) {
+	if e.Local.Name != "" {
+		s.Name = e.Local.Name
 	}
-	last := s.Last
-	last.Time = e.Time
-	return last == e && !older(s.Last.Time, e.Time, window)
-}
-
-func (s State) account(number string) int {
-	return slices.IndexFunc(s.Accounts, func(a Account) bool { return a.Number == number })
-}
-
-// copy gives a state that shares nothing that changes.
-func (s State) copy() State {
-	s.Calls = slices.Clone(s.Calls)
-	s.Ended = slices.Clone(s.Ended)
-	s.Accounts = slices.Clone(s.Accounts)
-	return s
+	if e.Model != "" {
+		s.Model = e.Model
+	}
+	if e.Firmware != "" {
+		s.Firmware = e.Firmware
+	}
+	if e.IP.IsValid() {
+		s.IP = e.IP
+	}
 }

@@ -2,6 +2,8 @@ package phone
 
 import (
 	"encoding/json"
+	"net/netip"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -65,6 +67,9 @@ func TestClocks(t *testing.T) {
 		"both before 2020":        {time.Unix(100, 0), time.Unix(160, 0), Span{}},
 		"never":                   {time.Time{}, at(0), Span{}},
 		"by the monotonic clock":  {reading, reading.Add(time.Minute), Span{true, time.Minute}},
+		"a year in one step":      {at(0), at(366 * 24 * 3600), Span{}},
+		"a week, to the second":   {at(0), at(7 * 24 * 3600), Span{true, 7 * 24 * time.Hour}},
+		"stored in 1970":          {time.Unix(100, 0), reading, Span{}},
 		"one from before a start": {reading.Round(0), reading.Add(time.Minute), Span{true, time.Minute}},
 	}
 	for name, tt := range tests {
@@ -114,6 +119,115 @@ func TestStateOutlivesARestart(t *testing.T) {
 	}
 	if _, changes = back.Expire(at(-600), testMAC, testLimits); len(changes) != 1 {
 		t.Errorf("with a clock set back, calls of unknown age did not end: %+v", changes)
+	}
+}
+
+// TestOldRecords holds that a state is read that was stored before calls had other ids and numbers.
+func TestOldRecords(t *testing.T) {
+	const stored = `{"calls":[{"id":"a1","direction":"incoming","state":"talking","remote":{"number":"206"},"local":{},
+		"started_at":"2026-11-23T09:00:00Z","answered_at":"2026-11-23T09:00:04Z","heard_at":"2026-11-23T09:00:04Z"}],
+		"ended":[{"direction":"incoming","state":"ringing","remote":{"number":"207"},"local":{},"started_at":"2026-11-23T08:59:00Z",
+		"heard_at":"2026-11-23T08:59:00Z","ended_at":"2026-11-23T08:59:30Z","result":"missed","rang":{"Known":true,"Length":30000000000},
+		"told":"bridge","counted":true}],"missed_calls":1,"last":{"type":"call_established","time":"2026-11-23T09:00:04Z","mac":"001fc11a8b6c",
+		"call_id":"a1","account":{},"local":{},"remote":{}},"heard":640}`
+	var s State
+	if err := json.Unmarshal([]byte(stored), &s); err != nil {
+		t.Fatal(err)
+	}
+	s, _ = s.Apply(Event{Type: CallTerminated, MAC: testMAC, Time: at(64), CallID: "a1", Local: Party{Number: "201"}})
+	want := Call{
+		ID: "a1", Direction: Incoming, State: Talking, Remote: Party{Number: "206"}, Local: Party{Number: "201"},
+		StartedAt: at(0), AnsweredAt: at(4), HeardAt: at(64), EndedAt: at(64), EndedBy: CallTerminated, Result: Answered,
+		Rang: Span{true, 4 * time.Second}, Talked: Span{true, time.Minute},
+	}
+	if diff := cmp.Diff(want, *s.LastCall()); diff != "" {
+		t.Errorf("the call that was stored (-want +got):\n%s", diff)
+	}
+}
+
+// TestIdentity holds that what a phone says of itself is kept until it says otherwise.
+func TestIdentity(t *testing.T) {
+	var s State
+	for i, e := range []Event{
+		{Type: SetupCompleted, Model: "UC860", Firmware: "2.0.4.2", IP: netip.MustParseAddr("192.168.0.157"), Local: Party{Name: "Kitchen"}},
+		{Type: OffHook},
+		{Type: AutopFinished, Firmware: "2.42.6"},
+		{Type: IPChanged, IP: netip.MustParseAddr("192.168.0.158")},
+	} {
+		e.MAC, e.Time = testMAC, at(float64(i))
+		s, _ = s.Apply(e)
+	}
+	got := []string{s.Model, s.Firmware, s.IP.String(), s.Name}
+	if want := []string{"UC860", "2.42.6", "192.168.0.158", "Kitchen"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestSwitches holds what events say of the phone as a whole, each in a state that said otherwise.
+func TestSwitches(t *testing.T) {
+	var off, on State
+	off.OffHook, off.DND, off.Muted, off.Forward = Off, Off, Off, Forward{Off, Off, Off}
+	on.OffHook, on.DND, on.Muted, on.Forward = On, On, On, Forward{On, On, On}
+	tests := map[EventType]struct {
+		before State
+		after  func(*State)
+	}{
+		OffHook:            {off, func(s *State) { s.OffHook = On }},
+		OnHook:             {on, func(s *State) { s.OffHook = Off }},
+		SetupCompleted:     {on, func(s *State) { s.OffHook = NotKnown }},
+		Mute:               {off, func(s *State) { s.Muted, s.MuteTold = On, true }},
+		Unmute:             {on, func(s *State) { s.Muted, s.MuteTold = Off, true }},
+		DNDOn:              {off, func(s *State) { s.DND = On }},
+		DNDOff:             {on, func(s *State) { s.DND = Off }},
+		AlwaysForwardOn:    {off, func(s *State) { s.Forward.Always = On }},
+		AlwaysForwardOff:   {on, func(s *State) { s.Forward.Always = Off }},
+		BusyForwardOn:      {off, func(s *State) { s.Forward.Busy = On }},
+		BusyForwardOff:     {on, func(s *State) { s.Forward.Busy = Off }},
+		NoAnswerForwardOn:  {off, func(s *State) { s.Forward.NoAnswer = On }},
+		NoAnswerForwardOff: {on, func(s *State) { s.Forward.NoAnswer = Off }},
+		HeadsetPress:       {on, func(*State) {}},
+	}
+	for event, tt := range tests {
+		e := Event{Type: event, MAC: testMAC, Time: at(1)}
+		want := tt.before
+		want.Last, want.Heard = e, 1<<event
+		tt.after(&want)
+		got, _ := tt.before.Apply(e)
+		if diff := cmp.Diff(want, got, compareIP); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", event, diff)
+		}
+	}
+}
+
+// TestWallClockJumps plays one answered call on a computer that starts in 1970, or whose clock is set
+// in mid-call, with and without a restart of this program: no duration is negative or absurd.
+func TestWallClockJumps(t *testing.T) {
+	modern, early := at(0), time.Unix(30, 0)
+	tests := map[string]struct {
+		ring, answer, end time.Time
+		want              Span // talked
+	}{
+		"right all the time":      {modern, modern.Add(4 * time.Second), modern.Add(64 * time.Second), Span{true, time.Minute}},
+		"1970 all the time":       {early, early.Add(4 * time.Second), early.Add(64 * time.Second), Span{}},
+		"set in mid-call":         {early, early.Add(4 * time.Second), modern, Span{}},
+		"set back in mid-call":    {modern, modern.Add(4 * time.Second), modern.Add(-time.Hour), Span{}},
+		"set on by a year":        {modern, modern.Add(4 * time.Second), modern.AddDate(1, 0, 0), Span{}},
+		"back to 1970, as it may": {modern, modern.Add(4 * time.Second), early, Span{}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var s State
+			for i, e := range []Event{{Type: IncomingCall, Time: tt.ring}, {Type: CallEstablished, Time: tt.answer}, {Type: CallTerminated, Time: tt.end}} {
+				e.MAC, e.CallID = testMAC, "a1"
+				s, _ = s.Apply(e)
+				if i < 2 && s.CallState() == Idle {
+					t.Fatalf("the call is gone after %s", e.Type)
+				}
+			}
+			if got := s.LastCall().Talked; got != tt.want {
+				t.Errorf("talked: got %v, want %v", got, tt.want)
+			}
+		})
 	}
 }
 

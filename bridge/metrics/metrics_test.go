@@ -124,3 +124,46 @@ func TestNamesInExamples(t *testing.T) {
 		t.Errorf("only %d names are used; is this the right place?", len(used))
 	}
 }
+
+// TestEveryMetricIsDocumented compares the table of docs/monitoring.md with the program: each metric,
+// with its labels.
+func TestEveryMetricIsDocumented(t *testing.T) {
+	families, err := example().registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make(map[string][]string)
+	for _, family := range families {
+		if !strings.HasPrefix(family.GetName(), "phone2mqtt_") {
+			continue
+		}
+		labels := []string{}
+		for _, label := range family.GetMetric()[0].GetLabel() {
+			labels = append(labels, label.GetName())
+		}
+		want[family.GetName()] = labels
+	}
+	text, err := os.ReadFile("../../docs/monitoring.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	word := regexp.MustCompile("`([a-z0-9_]+)`")
+	got := make(map[string][]string)
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "| `phone2mqtt_") {
+			continue
+		}
+		cells := strings.Split(line, "|")
+		labels := []string{}
+		for _, label := range word.FindAllStringSubmatch(cells[2], -1) {
+			labels = append(labels, label[1])
+		}
+		slices.Sort(labels)
+		for _, name := range word.FindAllStringSubmatch(cells[1], -1) {
+			got[name[1]] = labels
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-program +docs/monitoring.md):\n%s", diff)
+	}
+}

@@ -26,7 +26,7 @@ type bridgePayload struct {
 
 // JSON is the object of the retained topic bridge/info.
 func (b Bridge) JSON() []byte {
-	return Marshal(bridgePayload{
+	return marshal(bridgePayload{
 		Version:   b.Version,
 		StartedAt: stamp(b.StartedAt),
 		Base:      b.Base,
@@ -53,5 +53,5 @@ func Response(data any, err error, transaction json.RawMessage) []byte {
 	if err != nil {
 		r.Status, r.Error = "error", err.Error()
 	}
-	return Marshal(r)
+	return marshal(r)
 }

@@ -1,18 +1,18 @@
-// Package payload is what the bridge publishes, as JSON: a pure function of what is known.
+// Package payload is what the bridge publishes and what it keeps of a phone, as JSON: a pure function
+// of what is known.
 //
 // It promises that what is not known is null, for an invented default would be believed; that times
 // are RFC 3339 in UTC with milliseconds; and that the names of the members stay. It never decides what
-// is published, or where.
+// is published or kept, or where.
+//
+// What comes with every event is written by hand ([State], [Event], [Record]), the rest by
+// encoding/json.
 package payload
 
 import (
 	"bytes"
 	"encoding/json"
-	"math"
-	"net/netip"
 	"time"
-
-	"github.com/phone2mqtt/phone2mqtt/phone"
 )
 
 // stamp is a time as payloads show it, null when zero.
@@ -36,31 +36,9 @@ func known[T comparable](v T) *T {
 	return &v
 }
 
-func knownFlag(f phone.Flag) *bool {
-	if f == phone.NotKnown {
-		return nil
-	}
-	return new(f == phone.On)
-}
-
-func knownIP(ip netip.Addr) *string {
-	if !ip.IsValid() {
-		return nil
-	}
-	return new(ip.String())
-}
-
-// seconds is a span in seconds with three decimals.
-func seconds(s phone.Span) *float64 {
-	if !s.Known {
-		return nil
-	}
-	return new(math.Round(s.Length.Seconds()*1000) / 1000)
-}
-
-// Marshal writes JSON as people read it: `<` and `&` as they are. It is for
-// structs of strings, numbers and times, which cannot fail, and for JSON that was read before.
-func Marshal(v any) []byte {
+// marshal writes JSON as people read it: `<` and `&` as they are. It is for structs of strings, numbers
+// and times, which cannot fail, and for JSON that was read before.
+func marshal(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -43,7 +43,7 @@ type resultPayload struct {
 
 // JSON is the result object. The transaction has to be JSON.
 func (r Result) JSON() []byte {
-	return Marshal(resultPayload{
+	return marshal(resultPayload{
 		Transaction: r.Transaction,
 		Command:     known(r.Command[:min(len(r.Command), longestCommand)]),
 		Status:      r.Status,

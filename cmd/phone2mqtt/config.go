@@ -72,6 +72,9 @@ type config struct {
 	RingLimit    time.Duration `split_words:"true" default:"3m"`
 	TalkLimit    time.Duration `split_words:"true" default:"12h"`
 
+	Discovery       bool      `default:"true"`
+	DiscoveryPrefix topicRoot `split_words:"true" default:"homeassistant"`
+
 	DataDir  storeDir `split_words:"true" default:"data"`
 	StoreMax byteSize `split_words:"true" default:"256MiB"`
 
@@ -189,6 +192,12 @@ func (c *config) check() error {
 	}
 	if c.MQTT.Password != "" && c.MQTT.Username == "" {
 		return wrong("MQTT_PASSWORD", "MQTT has no password without a name, expected "+prefix+"_MQTT_USERNAME with it")
+	}
+	if c.AdminAddr != "" && c.AdminAddr == c.HTTP.Addr {
+		return wrong("ADMIN_ADDR", "%q is HTTP_ADDR, expected another one, or none: /metrics is on HTTP_ADDR then", c.AdminAddr)
+	}
+	if c.Discovery && (c.DiscoveryPrefix == c.MQTT.Base || strings.HasPrefix(string(c.DiscoveryPrefix), string(c.MQTT.Base)+"/")) {
+		return wrong("DISCOVERY_PREFIX", "%q lies in MQTT_BASE %q, expected the prefix that Home Assistant has, usually homeassistant", c.DiscoveryPrefix, c.MQTT.Base)
 	}
 	// RFC 7617: the first colon ends the name, so the phone would see another password.
 	if strings.Contains(c.Phone.Username, ":") {

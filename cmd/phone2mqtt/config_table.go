@@ -50,6 +50,8 @@ var variables = []variable{
 	{"REPEAT_WINDOW", "2s", "an equal event of a phone within this time is a repeat"},
 	{"RING_LIMIT", "3m", "a ringing call that nothing was heard of for this time has ended"},
 	{"TALK_LIMIT", "12h", "a call that is up and that nothing was heard of for this time has ended"},
+	{"DISCOVERY", "true", "announce the phones to Home Assistant; false: take back what was announced"},
+	{"DISCOVERY_PREFIX", "homeassistant", "Home Assistant's discovery prefix"},
 	{"DATA_DIR", "data", "directory of the store; none: a temporary one that is not kept"},
 	{"STORE_MAX", "256MiB", "most that waiting messages may take"},
 	{"LOG_LEVEL", "info", "debug, info, warn or error"},

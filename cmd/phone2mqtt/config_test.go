@@ -90,6 +90,8 @@ func defaults() config {
 	c.RepeatWindow = 2 * time.Second
 	c.RingLimit = 3 * time.Minute
 	c.TalkLimit = 12 * time.Hour
+	c.Discovery = true
+	c.DiscoveryPrefix = "homeassistant"
 	c.DataDir = "data"
 	c.StoreMax = 256 << 20
 	c.Log = logConfig{Level: logLevel(zerolog.InfoLevel), Format: logAuto}
@@ -182,9 +184,11 @@ func TestLoadConfig(t *testing.T) {
 			"store, limits, log",
 			map[string]string{
 				"DATA_DIR": "none", "STORE_MAX": "2gb", "REPEAT_WINDOW": "0s", "RING_LIMIT": "90s", "TALK_LIMIT": "24h",
-				"LOG_LEVEL": "Debug", "LOG_FORMAT": "json",
+				"LOG_LEVEL": "Debug", "LOG_FORMAT": "json", "DISCOVERY": "false", "DISCOVERY_PREFIX": "house/ha",
 			},
 			func(c *config) {
+				c.Discovery = false
+				c.DiscoveryPrefix = "house/ha"
 				c.DataDir = ""
 				c.StoreMax = 2e9
 				c.RepeatWindow = 0

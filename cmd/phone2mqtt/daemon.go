@@ -57,6 +57,7 @@ func daemon(ctx context.Context, stderr io.Writer) error {
 	if p.bridge.Phones, err = p.phones.read(); err != nil {
 		return usageError{err}
 	}
+	setGarbage(len(p.bridge.Phones))
 	if cfg.MQTT.URL == "" {
 		if p.broker, err = embedded.Listen(string(cfg.BrokerAddr), log); err != nil {
 			return brokerInUse(err, string(cfg.BrokerAddr))
@@ -70,14 +71,16 @@ func daemon(ctx context.Context, stderr io.Writer) error {
 	if cfg.HTTP.TLS != nil {
 		p.intake = tls.NewListener(p.intake, cfg.HTTP.TLS)
 	}
+	admin := ""
 	if cfg.AdminAddr != "" {
 		if p.admin, err = net.Listen("tcp", string(cfg.AdminAddr)); err != nil {
 			return fmt.Errorf("ADMIN_ADDR: %w", err)
 		}
+		admin = p.admin.Addr().String()
 	}
-	log.Info().Str("version", p.bridge.Version).Str("intake", p.intake.Addr().String()).Str("intake_url", p.bridge.HTTPURL).
+	log.Info().Str("version", p.bridge.Version).Str("intake", p.intake.Addr().String()).Str("admin", admin).Str("intake_url", p.bridge.HTTPURL).
 		Str("broker", hostOf(p.mqtt.URL)).Str("base", p.bridge.Base).Str("data_dir", p.dataDir).Int("listed_phones", len(p.bridge.Phones)).
-		Bool("learn", p.bridge.Learn).Bool("token", len(p.bridge.Tokens) > 0).Msg("phone2mqtt starts")
+		Bool("learn", p.bridge.Learn).Bool("token", len(p.bridge.Tokens) > 0).Bool("discovery", p.bridge.Discovery).Msg("phone2mqtt starts")
 	err = p.run(ctx, log)
 	log.Info().Bool("orderly", err == nil).Msg("phone2mqtt has stopped")
 	return err
@@ -119,12 +122,14 @@ func (p parts) run(ctx context.Context, log zerolog.Logger, more ...service) err
 	p.mqtt.OnAcknowledged = meter.Published
 	p.mqtt.Log = log
 	p.mqtt.Presence = bridge.Presence(p.bridge.Base)
-	for _, filter := range bridge.Inbound(p.bridge.Base) {
+	for _, filter := range bridge.Inbound(p.bridge) {
 		p.mqtt.Subscriptions = append(p.mqtt.Subscriptions, mqtt.Subscription{
 			Filter:  filter,
 			Receive: func(m mqtt.Message) { b.Receive(m) },
 		})
 	}
+	p.mqtt.OnConnect = func() { b.Connected() }
+	p.mqtt.Source = func() (mqtt.Message, time.Duration) { return b.Announcement() }
 	client = mqtt.NewClient(p.mqtt, store)
 	if b, err = bridge.New(p.bridge, client, store, log); err != nil {
 		return errors.Join(fmt.Errorf("DATA_DIR: %w", err), store.Close())
@@ -220,6 +225,9 @@ func (c config) bridgeConfig() bridge.Config {
 		KeyPause:      c.KeyPause,
 		CommandTTL:    c.CommandTTL,
 		ProbeInterval: c.ProbeInterval,
+
+		Discovery:       c.Discovery,
+		DiscoveryPrefix: string(c.DiscoveryPrefix),
 	}
 	return b
 }

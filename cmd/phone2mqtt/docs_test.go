@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phone2mqtt/phone2mqtt/bridge"
+	"github.com/phone2mqtt/phone2mqtt/bridge/homeassistant"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 )
 
@@ -139,7 +140,7 @@ func TestDocumentedTopics(t *testing.T) {
 			outbound[row[0]] = true
 		}
 	}
-	want := bridge.Inbound("phone2mqtt")
+	want := bridge.Inbound(bridge.Config{Base: "phone2mqtt"})
 	slices.Sort(want)
 	slices.Sort(inbound)
 	if diff := cmp.Diff(want, inbound); diff != "" {
@@ -252,6 +253,10 @@ func TestDocumentedWords(t *testing.T) {
 		know(member[1])
 	}
 	// Of call_ended, of the last call and of commands; of bridge/info; states; a request.
+	for _, e := range append(homeassistant.PhoneEntities(), homeassistant.BridgeEntities()...) {
+		know(e.Key)
+	}
+	know(callAttributes(t)...)
 	know("ended_at", "duration_s", "ring_s", "expires_at", "started_at", "http_url", "on_hold", "health_check")
 	// Of other programs, and variables of the vendor that are not printed.
 	know("mosquitto_sub", "mosquitto_pub", "max_queued_messages", "active_host", "mqtt_password", "missed_calls")

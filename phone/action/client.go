@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
@@ -26,45 +27,83 @@ var (
 	ErrHTTP = errors.New("the phone did not accept the request")
 )
 
-// Options are the settings of one phone's [Phone].
+// Options are the settings by which phones are told something. All phones share them, so they must not
+// be changed after the first [NewPhone].
 type Options struct {
-	Timeout    time.Duration // of one request, from dialling to the answer's end; 5 s when it is zero
-	KeyPause   time.Duration // least time from the answer to a key press to the next request
-	UserAgent  string        // empty: phone2mqtt
-	AsksDigest bool          // what [Phone.AsksDigest] told before a restart
+	Timeout   time.Duration // of one request, from dialling to the answer's end; 5 s when it is zero
+	KeyPause  time.Duration // least time from the answer to a key press to the next request
+	UserAgent string        // empty: phone2mqtt
 
 	// DialContext makes the connections; nil: a net.Dialer, and never a proxy.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
+func (o *Options) timeout() time.Duration {
+	if o.Timeout <= 0 {
+		return 5 * time.Second
+	}
+	return o.Timeout
+}
+
+func (o *Options) dial(ctx context.Context, to Address) (net.Conn, error) {
+	if o.DialContext == nil {
+		return new(net.Dialer).DialContext(ctx, "tcp", to.dial())
+	}
+	return o.DialContext(ctx, "tcp", to.dial())
+}
+
 // Phone sends Action URIs to one desk phone, one request at a time, and knows its pacing and how it
-// wants to be logged in to. Make one with [NewPhone]; its methods may be called at the same time.
+// wants to be logged in to. Make one with [NewPhone]; its methods may be called at the same time. One
+// that was never told anything takes next to no memory: there may be thousands.
 type Phone struct {
-	opt    Options
+	opt        *Options
+	asksDigest atomic.Bool
+	told       atomic.Pointer[conversation] // nil before the first request
+}
+
+// conversation is what a phone that was told something is remembered by.
+type conversation struct {
+	opt    *Options
 	turn   chan struct{} // held by the one who sends; guards what follows
 	login  authenticator
 	pacing pacing
 }
 
-// NewPhone returns a phone that nothing was sent to yet.
-func NewPhone(opt Options) *Phone {
-	if opt.Timeout <= 0 {
-		opt.Timeout = 5 * time.Second
-	}
-	if opt.UserAgent == "" {
-		opt.UserAgent = "phone2mqtt"
-	}
-	if opt.DialContext == nil {
-		opt.DialContext = new(net.Dialer).DialContext
-	}
-	p := &Phone{opt: opt, turn: make(chan struct{}, 1), pacing: pacing{keyPause: opt.KeyPause}}
-	p.login.asksDigest.Store(opt.AsksDigest)
+// NewPhone returns a phone that nothing was sent to yet. What [Phone.AsksDigest] told before a restart
+// still holds.
+func NewPhone(opt *Options, asksDigest bool) *Phone {
+	p := &Phone{opt: opt}
+	p.asksDigest.Store(asksDigest)
 	return p
 }
 
 // AsksDigest tells that the phone once asked for Digest. From then on it is never sent Basic, so the
 // fact is worth keeping across a restart.
-func (p *Phone) AsksDigest() bool { return p.login.asksDigest.Load() }
+func (p *Phone) AsksDigest() bool { return p.asksDigest.Load() }
+
+func (p *Phone) conversation() *conversation {
+	if p.told.Load() == nil {
+		p.told.CompareAndSwap(nil, &conversation{
+			opt:    p.opt,
+			turn:   make(chan struct{}, 1),
+			login:  authenticator{asksDigest: &p.asksDigest},
+			pacing: pacing{keyPause: p.opt.KeyPause},
+		})
+	}
+	return p.told.Load()
+}
+
+// begin waits for the turn to send, until ctx ends, whose cause it returns then.
+func (c *conversation) begin(ctx context.Context) error {
+	select {
+	case c.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (c *conversation) end() { <-c.turn }
 
 // Answer is what a phone said to a request.
 type Answer struct {
@@ -76,13 +115,12 @@ type Answer struct {
 // Ready waits until the pause after the last key is over, so that what is sent next can be decided as
 // late as possible: Do would wait, too, but with the decision taken. When ctx ends, its cause is returned.
 func (p *Phone) Ready(ctx context.Context) error {
-	select {
-	case p.turn <- struct{}{}:
-		defer func() { <-p.turn }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	c := p.conversation()
+	if err := c.begin(ctx); err != nil {
+		return err
 	}
-	return p.pacing.wait(ctx)
+	defer c.end()
+	return c.pacing.wait(ctx)
 }
 
 // Do sends one Action URI and waits for the answer. A status of 2xx means that the phone accepted;
@@ -92,60 +130,59 @@ func (p *Phone) Do(ctx context.Context, to Address, login Login, uri phone.Actio
 	if ctx.Err() != nil {
 		return Answer{}, context.Cause(ctx)
 	}
-	select {
-	case p.turn <- struct{}{}:
-		defer func() { <-p.turn }()
-	case <-ctx.Done():
-		return Answer{}, context.Cause(ctx)
-	}
-	if err := p.pacing.judge(login); err != nil {
+	c := p.conversation()
+	if err := c.begin(ctx); err != nil {
 		return Answer{}, err
 	}
-	if err := p.pacing.wait(ctx); err != nil {
+	defer c.end()
+	if err := c.pacing.judge(login); err != nil {
+		return Answer{}, err
+	}
+	if err := c.pacing.wait(ctx); err != nil {
 		return Answer{}, err
 	}
 	begun := time.Now()
-	said, err := p.send(ctx, to, login, requestTarget(uri))
+	said, err := c.send(ctx, to, login, requestTarget(uri))
 	answer := Answer{Sent: said.sent, Status: said.status, Duration: time.Since(begun)}
-	p.remember(uri, login, answer, err)
+	c.remember(uri, login, answer, err)
 	return answer, err
 }
 
 // remember draws the conclusions for the next request. A phone that could not be reached, or did not
 // answer, has neither refused a login nor taken one.
-func (p *Phone) remember(uri phone.ActionURI, login Login, answer Answer, err error) {
+func (c *conversation) remember(uri phone.ActionURI, login Login, answer Answer, err error) {
 	if uri.PressesKey() && !errors.Is(err, ErrUnreachable) {
-		p.pacing.pressed()
+		c.pacing.pressed()
 	}
 	switch {
 	case errors.Is(err, ErrLogin):
-		p.pacing.loginRefused(login)
+		c.pacing.loginRefused(login)
 	case answer.Status != 0:
-		p.pacing.loggedIn()
+		c.pacing.loggedIn()
 	}
 }
 
 // send makes the request, and once more when the first answer is 401: with Digest when the phone asks
 // for it, otherwise as before, since some firmware refuses the first request whatever it carries.
-func (p *Phone) send(ctx context.Context, to Address, login Login, target string) (reply, error) {
-	first, err := p.request(ctx, to, login, target)
+func (c *conversation) send(ctx context.Context, to Address, login Login, target string) (reply, error) {
+	first, err := c.request(ctx, to, login, target)
 	if err != nil {
 		return first, err
 	}
 	if first.status != http.StatusUnauthorized {
 		return first, verdict(to, first)
 	}
-	if err := p.login.learn(to, login, first.header); err != nil {
+	if err := c.login.learn(to, login, first.header); err != nil {
 		return first, fmt.Errorf("http status 401 from %s, %w: %w", to.Host, err, ErrLogin)
 	}
-	second, err := p.request(ctx, to, login, target)
+	second, err := c.request(ctx, to, login, target)
 	second.sent = true
 	if err != nil {
 		return second, err
 	}
 	if second.status == http.StatusUnauthorized {
 		// What it asks for now serves the next command; this one is refused either way.
-		_ = p.login.learn(to, login, second.header)
+		_ = c.login.learn(to, login, second.header)
 	}
 	return second, verdict(to, second)
 }

@@ -72,7 +72,7 @@ func TestClientWritesWhatTheVendorWrites(t *testing.T) {
 		"key=a b\r\nX: y%zz?/\"\x00\xfc HTTP": "GET /Phone_ActionURL&key=a%20b%0D%0AX%3A%20y%25zz%3F%2F%22%00%FC%20HTTP HTTP/1.1",
 	} {
 		p, to := simulate(t, phonetest.Behaviour{})
-		client := action.NewPhone(action.Options{UserAgent: "phone2mqtt/1.2"})
+		client := action.NewPhone(&action.Options{UserAgent: "phone2mqtt/1.2"}, false)
 		answer, err := client.Do(t.Context(), to, admin, uri)
 		if err != nil || answer.Status != 200 || answer.Duration <= 0 {
 			t.Errorf("%q: %+v, %v", uri, answer, err)
@@ -114,7 +114,7 @@ func TestClientLogsIn(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, to := simulate(t, tt.behaviour)
-			client := action.NewPhone(action.Options{AsksDigest: tt.restored})
+			client := action.NewPhone(&action.Options{}, tt.restored)
 			for range 2 {
 				if _, err := client.Do(t.Context(), to, tt.login, "Command=2"); !errors.Is(err, tt.err) {
 					t.Errorf("error %v, want %v", err, tt.err)
@@ -133,7 +133,7 @@ func TestClientLogsIn(t *testing.T) {
 
 func TestClientIsNotTalkedDownToBasic(t *testing.T) {
 	p, to := simulate(t, phonetest.Behaviour{Auth: phonetest.Digest})
-	client := action.NewPhone(action.Options{})
+	client := action.NewPhone(&action.Options{}, false)
 	if _, err := client.Do(t.Context(), to, admin, "Command=2"); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestClientMeetsFaults(t *testing.T) {
 		t.Run(fmt.Sprint(tt.fault), func(t *testing.T) {
 			t.Parallel()
 			p, to := simulate(t, phonetest.Behaviour{Fault: tt.fault, Delay: 20 * time.Millisecond})
-			client := action.NewPhone(action.Options{Timeout: time.Second})
+			client := action.NewPhone(&action.Options{Timeout: time.Second}, false)
 			answer, err := client.Do(t.Context(), to, admin, "Command=1&Number=206")
 			if answer.Status != tt.status || !errors.Is(err, tt.err) || errors.Is(err, action.ErrUnreachable) {
 				t.Errorf("%+v, %v", answer, err)
@@ -189,7 +189,7 @@ func TestClientFindsNobody(t *testing.T) {
 	l := listen(t)
 	to := address(t, l.Addr().String())
 	_ = l.Close()
-	answer, err := action.NewPhone(action.Options{}).Do(t.Context(), to, admin, "Command=2")
+	answer, err := action.NewPhone(&action.Options{}, false).Do(t.Context(), to, admin, "Command=2")
 	if !errors.Is(err, action.ErrUnreachable) || answer.Status != 0 || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("%+v, %v", answer, err)
 	}
@@ -198,7 +198,7 @@ func TestClientFindsNobody(t *testing.T) {
 func TestProbeSendsNothing(t *testing.T) {
 	l := listen(t)
 	to := address(t, l.Addr().String())
-	client := action.NewPhone(action.Options{})
+	client := action.NewPhone(&action.Options{}, false)
 	heard := make(chan string, 1)
 	go func() {
 		c, err := l.Accept()
@@ -224,7 +224,7 @@ func TestProbeSendsNothing(t *testing.T) {
 
 func TestClientReachesIPv6(t *testing.T) {
 	p, to := simulateOn(t, "[::1]:0", phonetest.Behaviour{})
-	if _, err := action.NewPhone(action.Options{}).Do(t.Context(), to, admin, "Command=2"); err != nil {
+	if _, err := action.NewPhone(&action.Options{}, false).Do(t.Context(), to, admin, "Command=2"); err != nil {
 		t.Error(err)
 	}
 	if head := p.Requests()[0].Head; !strings.Contains(head, "\r\nHost: [::1]:") {
@@ -239,12 +239,12 @@ func TestClientIgnoresProxies(t *testing.T) {
 	p, to := simulate(t, phonetest.Behaviour{})
 	// A name, because net/http never takes a proxy for a loopback address.
 	to.Host = "phone.example:80"
-	client := action.NewPhone(action.Options{DialContext: func(ctx context.Context, network, dialled string) (net.Conn, error) {
+	client := action.NewPhone(&action.Options{DialContext: func(ctx context.Context, network, dialled string) (net.Conn, error) {
 		if dialled != to.Host {
 			t.Errorf("dialled %s, want %s", dialled, to.Host)
 		}
 		return new(net.Dialer).DialContext(ctx, network, p.Addr())
-	}})
+	}}, false)
 	if _, err := client.Do(t.Context(), to, admin, "Command=2"); err != nil {
 		t.Error(err)
 	}
@@ -258,7 +258,7 @@ func TestClientGivesTheContextsCause(t *testing.T) {
 		_, _ = p.AwaitRequests(ctx, 1)
 		cancel(stopped)
 	}()
-	client := action.NewPhone(action.Options{})
+	client := action.NewPhone(&action.Options{}, false)
 	for range 2 {
 		if _, err := client.Do(ctx, to, admin, "Command=2"); !errors.Is(err, stopped) {
 			t.Errorf("error %v, want the cause", err)
@@ -286,7 +286,7 @@ func TestLoginNeverShowsThePassword(t *testing.T) {
 	}
 	for _, fault := range []phonetest.Fault{phonetest.Echo, phonetest.Refuse, phonetest.Garbage, phonetest.Redirect} {
 		_, to := simulate(t, phonetest.Behaviour{Fault: fault})
-		_, err := action.NewPhone(action.Options{}).Do(t.Context(), to, login, "Command=2")
+		_, err := action.NewPhone(&action.Options{}, false).Do(t.Context(), to, login, "Command=2")
 		if err == nil || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "YWRtaW46czNjcmV0") {
 			t.Errorf("fault %d: %v", fault, err)
 		}

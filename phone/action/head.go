@@ -6,8 +6,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -37,9 +38,19 @@ var (
 	errVersion     = &RequestError{http.StatusBadRequest, "not HTTP/1.0 or HTTP/1.1"}
 )
 
-// head is a request without its body, as the client meant it.
+// reader reads heads, and lends its memory to each until the next: one is needed for a moment of each
+// of very many short connections.
+type reader struct {
+	*bufio.Reader
+	text   []byte
+	fields []field
+}
+
+func newReader() *reader { return &reader{Reader: bufio.NewReader(nil)} }
+
+// head is a request without its body, as the client meant it. Its texts are its reader's.
 type head struct {
-	method    string
+	method    []byte
 	target    []byte // as sent, whatever stands in it
 	versioned bool   // the line ended with a version; without one there are no headers
 	minor     byte   // of HTTP/1.x, '0' or '1'
@@ -47,15 +58,18 @@ type head struct {
 	body      bool // a body follows
 }
 
-type field struct {
-	name  string
-	value []byte
+type field struct{ name, value []byte }
+
+// is tells a field's name. Names are ASCII, so that those that differ in length differ.
+func (f field) is(name string) bool {
+	return len(f.name) == len(name) && strings.EqualFold(string(f.name), name)
 }
 
 // readHead reads one request up to its body. A *RequestError refuses it; any other error is the
 // connection's. The body is left unread.
-func readHead(r *bufio.Reader) (head, error) {
-	line, err := readRequestLine(r)
+func (r *reader) readHead() (head, error) {
+	r.text, r.fields = r.text[:0], r.fields[:0]
+	line, err := r.readRequestLine()
 	if err != nil {
 		return head{}, err
 	}
@@ -63,27 +77,24 @@ func readHead(r *bufio.Reader) (head, error) {
 	if err != nil || !h.versioned {
 		return h, err
 	}
-	if h.fields, err = readFields(r); err != nil {
+	if err := r.readFields(); err != nil {
 		return head{}, err
 	}
+	h.fields = r.fields
 	h.body, err = announcesBody(h.fields)
 	return h, err
 }
 
 // readRequestLine skips blank lines before the request, as RFC 9112, section 2.2 asks.
-func readRequestLine(r *bufio.Reader) ([]byte, error) {
+func (r *reader) readRequestLine() ([]byte, error) {
 	for range maxBlankLines {
-		line, err := readLine(r, maxRequestLine, errRequestLine)
+		line, err := r.readLine(maxRequestLine, errRequestLine)
 		if err != nil || len(line) > 0 {
 			return line, err
 		}
 	}
 	return nil, errNoRequest
 }
-
-// version is what ends a request line. Only the last one in the line counts, since a caller may be
-// named like one, and blanks after it belong to nothing.
-var version = regexp.MustCompile(`[ \t]HTTP/([0-9]+)\.([0-9]+)[ \t\r]*$`)
 
 // parseRequestLine takes the line apart: the method, the target, one blank, the version. Every other
 // blank behind the target's first byte belongs to it, for phones paste names with blanks into it.
@@ -92,59 +103,76 @@ func parseRequestLine(line []byte) (head, error) {
 	if blank < 0 || !httpguts.ValidHeaderFieldName(string(line[:blank])) {
 		return head{}, errNoRequest
 	}
-	h := head{method: string(line[:blank]), minor: '0'}
-	rest := line[blank:]
-	if at := version.FindSubmatchIndex(rest); at != nil {
-		major, minor := string(rest[at[2]:at[3]]), rest[at[4]:at[5]]
-		if major != "1" || len(minor) != 1 {
+	h := head{method: line[:blank], minor: '0'}
+	target, major, minor, versioned := cutVersion(line[blank:])
+	if versioned {
+		if string(major) != "1" || len(minor) != 1 {
 			return head{}, errVersion
 		}
 		h.versioned, h.minor = true, min(minor[0], '1')
-		rest = rest[:at[0]]
 	}
-	h.target = bytes.TrimLeft(rest, " \t")
+	h.target = bytes.TrimLeft(target, " \t")
 	if len(h.target) == 0 {
 		return head{}, errNoRequest
 	}
 	return h, nil
 }
 
+// cutVersion takes ` HTTP/1.1` from the end of a line. Only the last one in the line counts, since a
+// caller may be named like one, and blanks after it belong to nothing.
+func cutVersion(line []byte) (before, major, minor []byte, found bool) {
+	const protocol = "HTTP/"
+	at := bytes.LastIndex(line, []byte(protocol))
+	if at < 1 || line[at-1] != ' ' && line[at-1] != '\t' {
+		return line, nil, nil, false
+	}
+	number := bytes.TrimRight(line[at+len(protocol):], " \t\r")
+	major, minor, _ = bytes.Cut(number, []byte("."))
+	if !isNumber(major) || !isNumber(minor) {
+		return line, nil, nil, false
+	}
+	return line[:at-1], major, minor, true
+}
+
+func isNumber(text []byte) bool {
+	return len(text) > 0 && !slices.ContainsFunc(text, func(c byte) bool { return c < '0' || c > '9' })
+}
+
 // readFields reads the header lines up to the blank one. A line that is no header is dropped, for the
 // handler needs none of it and nothing may be made of it.
-func readFields(r *bufio.Reader) ([]field, error) {
-	var fields []field
+func (r *reader) readFields() error {
 	kept := false
 	for budget := maxHeaders; ; {
-		line, err := readLine(r, max(budget, 0), errHeaders)
+		line, err := r.readLine(max(budget, 0), errHeaders)
 		if errors.Is(err, io.EOF) {
-			return nil, errCutShort
+			return errCutShort
 		}
 		if err != nil || len(line) == 0 {
-			return fields, err
+			return err
 		}
 		budget -= len(line) + len("\r\n")
 		if line[0] == ' ' || line[0] == '\t' {
 			if kept {
-				unfold(&fields[len(fields)-1], line)
+				unfold(&r.fields[len(r.fields)-1], line)
 			}
 			continue
 		}
 		var f field
 		if f, kept = parseField(line); kept {
-			fields = append(fields, f)
+			r.fields = append(r.fields, f)
 		}
 	}
 }
 
 // unfold adds a folded line to the field before it (RFC 9112, section 5.2).
 func unfold(f *field, line []byte) {
-	f.value = bytes.TrimSpace(append(append(f.value, ' '), bytes.TrimSpace(line)...))
+	f.value = bytes.TrimSpace(slices.Concat(f.value, []byte(" "), bytes.TrimSpace(line)))
 }
 
 func parseField(line []byte) (field, bool) {
 	name, value, ok := bytes.Cut(line, []byte(":"))
 	name = bytes.TrimRight(name, " \t")
-	return field{string(name), bytes.TrimSpace(value)}, ok && httpguts.ValidHeaderFieldName(string(name))
+	return field{name, bytes.TrimSpace(value)}, ok && httpguts.ValidHeaderFieldName(string(name))
 }
 
 // announcesBody tells whether a body follows, and refuses one that is too long. A length that cannot
@@ -168,11 +196,12 @@ func announcesBody(fields []field) (bool, error) {
 
 // readLine reads up to a line feed and drops it, with one carriage return before it. More than limit
 // bytes give tooLong; io.EOF means that nothing came at all.
-func readLine(r *bufio.Reader, limit int, tooLong error) ([]byte, error) {
-	var line []byte
+func (r *reader) readLine(limit int, tooLong error) ([]byte, error) {
+	begin := len(r.text)
 	for {
 		part, err := r.ReadSlice('\n')
-		line = append(line, part...)
+		r.text = append(r.text, part...)
+		line := r.text[begin:]
 		text, ended := bytes.CutSuffix(line, []byte("\n"))
 		text = bytes.TrimSuffix(text, []byte("\r"))
 		switch {

@@ -9,7 +9,6 @@
 package action
 
 import (
-	"bufio"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -34,13 +33,12 @@ const (
 // reason. For TLS wrap a [tls.NewListener]: the handshake happens at the first read, under the same
 // time-out.
 func NewListener(l net.Listener) net.Listener {
-	readers := &sync.Pool{New: func() any { return bufio.NewReader(nil) }}
-	return listener{l, readers}
+	return listener{l, &sync.Pool{New: func() any { return newReader() }}}
 }
 
 type listener struct {
 	net.Listener
-	readers *sync.Pool // one is needed for a moment of each of very many short connections
+	readers *sync.Pool
 }
 
 func (l listener) Accept() (net.Conn, error) {
@@ -48,9 +46,7 @@ func (l listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The other end of the pipe is dropped: nobody ever writes to it.
-	silence, _ := net.Pipe()
-	return &conn{Conn: c, readers: l.readers, out: c, silence: silence}, nil
+	return &conn{Conn: c, readers: l.readers, out: c}, nil
 }
 
 // conn is one connection of a phone: one request in, one answer out.
@@ -58,7 +54,7 @@ type conn struct {
 	net.Conn
 	readers  *sync.Pool
 	out      net.Conn // where the answer goes: Conn, or what lies under a failed handshake
-	silence  net.Conn // reading it waits for a deadline or for Close
+	silence  silence  // what is read after the request
 	taken    bool
 	request  []byte // what is left of the repaired request
 	refused  *RequestError
@@ -77,7 +73,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 	}
 	if len(c.request) == 0 {
-		return c.silence.Read(p)
+		return 0, c.silence.wait()
 	}
 	n := copy(p, c.request)
 	c.request = c.request[n:]
@@ -87,13 +83,13 @@ func (c *conn) Read(p []byte) (int, error) {
 // take reads the request and repairs it. An error is one of the connection; a request that cannot be
 // read is no error but a refusal.
 func (c *conn) take() error {
-	r, _ := c.readers.Get().(*bufio.Reader)
+	r, _ := c.readers.Get().(*reader)
 	r.Reset(c.Conn)
-	h, err := readHead(r)
-	pipelined := r.Buffered() > 0
-	r.Reset(nil)
-	c.readers.Put(r)
-
+	defer func() {
+		r.Reset(nil)
+		c.readers.Put(r)
+	}()
+	h, err := r.readHead()
 	if c.refused = c.refusal(err); c.refused != nil {
 		c.surplus.Store(true)
 		c.request = []byte("GET / HTTP/1.0\r\n\r\n")
@@ -102,7 +98,7 @@ func (c *conn) take() error {
 	if err != nil {
 		return err
 	}
-	c.surplus.Store(h.body || !h.versioned || pipelined)
+	c.surplus.Store(h.body || !h.versioned || r.Buffered() > 0)
 	c.request = h.repaired()
 	return nil
 }
@@ -154,22 +150,24 @@ func (c *conn) Write(p []byte) (int, error) {
 }
 
 func (c *conn) SetDeadline(t time.Time) error {
-	return errors.Join(c.Conn.SetDeadline(t), c.silence.SetDeadline(t))
+	c.silence.until(t)
+	return c.Conn.SetDeadline(t)
 }
 
 func (c *conn) SetReadDeadline(t time.Time) error {
-	return errors.Join(c.Conn.SetReadDeadline(t), c.silence.SetReadDeadline(t))
+	c.silence.until(t)
+	return c.Conn.SetReadDeadline(t)
 }
 
 // Close ends the connection; after an answer to a client that may still be sending it first takes
 // some of that off the wire, since closing over unread bytes resets the connection and the answer
 // would be lost with it.
 func (c *conn) Close() error {
-	closed := c.silence.Close()
+	c.silence.end()
 	if c.answered.Load() && c.surplus.Swap(false) {
 		c.linger()
 	}
-	return errors.Join(closed, c.Conn.Close())
+	return c.Conn.Close()
 }
 
 func (c *conn) linger() {

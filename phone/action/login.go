@@ -44,9 +44,9 @@ var (
 )
 
 // authenticator is how one phone wants to be logged in to, as its answers told. Its user serialises
-// the calls, asksDigest aside.
+// the calls, asksDigest aside, which is its phone's.
 type authenticator struct {
-	asksDigest atomic.Bool
+	asksDigest *atomic.Bool
 	host       string // the one that the challenge came from
 	challenge  *digest.Challenge
 	uses       int // of the challenge's nonce

@@ -71,7 +71,7 @@ func always(answer string) func(*http.Request) string {
 
 func newPiped(takes time.Duration, answer func(*http.Request) string) (*piped, *action.Phone) {
 	p := &piped{takes: takes, answer: answer, begun: time.Now()}
-	return p, action.NewPhone(action.Options{KeyPause: 500 * time.Millisecond, DialContext: p.dial})
+	return p, action.NewPhone(&action.Options{KeyPause: 500 * time.Millisecond, DialContext: p.dial}, false)
 }
 
 func TestClientPausesAfterAKey(t *testing.T) {
@@ -192,10 +192,10 @@ func TestClientTimesOut(t *testing.T) {
 
 func TestClientDialsNoLongerThanItMay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := action.NewPhone(action.Options{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		client := action.NewPhone(&action.Options{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
-		}})
+		}}, false)
 		answer, err := client.Do(t.Context(), address(t, "phone"), admin, "Command=2")
 		if !errors.Is(err, action.ErrUnreachable) || answer.Duration != 5*time.Second {
 			t.Errorf("%+v, %v", answer, err)
@@ -211,7 +211,7 @@ func TestClientDialsNoLongerThanItMay(t *testing.T) {
 
 func TestClientDoesNotWaitForABody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := action.NewPhone(action.Options{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		client := action.NewPhone(&action.Options{DialContext: func(context.Context, string, string) (net.Conn, error) {
 			here, there := net.Pipe()
 			go func() {
 				defer there.Close()
@@ -222,7 +222,7 @@ func TestClientDoesNotWaitForABody(t *testing.T) {
 				_, _ = io.Copy(io.Discard, there)
 			}()
 			return here, nil
-		}})
+		}}, false)
 		answer, err := client.Do(t.Context(), address(t, "phone"), admin, "Command=2")
 		if want := (action.Answer{Sent: true, Status: 200, Duration: 500 * time.Millisecond}); err != nil || answer != want {
 			t.Errorf("%+v, %v, want %+v", answer, err, want)

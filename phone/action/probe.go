@@ -8,9 +8,9 @@ import (
 // Probe tells whether the phone's web port takes a connection. Nothing is sent: even a harmless
 // request could be taken for a command. The error is an [ErrUnreachable], or the cause of ctx's end.
 func (p *Phone) Probe(ctx context.Context, to Address) error {
-	dialling, cancel := context.WithTimeout(ctx, p.opt.Timeout)
+	dialling, cancel := context.WithTimeout(ctx, p.opt.timeout())
 	defer cancel()
-	conn, err := p.opt.DialContext(dialling, "tcp", to.dial())
+	conn, err := p.opt.dial(dialling, to)
 	if err == nil {
 		return conn.Close()
 	}

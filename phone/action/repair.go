@@ -2,7 +2,7 @@ package action
 
 import (
 	"bytes"
-	"net/textproto"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -15,28 +15,35 @@ func (h head) repaired() []byte {
 	target, authority := originForm(h.target)
 	path, query, asks := bytes.Cut(target, []byte("?"))
 
-	var b bytes.Buffer
-	b.WriteString(h.method + " ")
-	escape(&b, path, pathSafe)
+	text := make([]byte, 0, h.size())
+	text = append(append(text, h.method...), " /"...)
+	text = appendEscaped(text, path, &pathSafe)
 	if asks {
-		b.WriteByte('?')
-		escape(&b, query, querySafe)
+		text = appendEscaped(append(text, '?'), query, &querySafe)
 	}
-	b.WriteString(" HTTP/1." + string(h.minor) + "\r\n")
-	b.WriteString("Host: " + h.host(authority) + "\r\n")
+	text = append(text, " HTTP/1."...)
+	text = append(text, h.minor)
+	text = append(text, "\r\nHost: "...)
+	text = append(text, h.host(authority)...)
 	for _, f := range h.fields {
 		if f.passes() {
-			b.WriteString(f.name + ": ")
-			b.Write(f.value)
-			b.WriteString("\r\n")
+			text = append(append(append(append(text, "\r\n"...), f.name...), ": "...), f.value...)
 		}
 	}
-	b.WriteString("Connection: close\r\n\r\n")
-	return b.Bytes()
+	return append(text, "\r\nConnection: close\r\n\r\n"...)
 }
 
-// originForm gives the target with a leading slash, and the authority that an absolute one names.
-func originForm(target []byte) (origin []byte, authority string) {
+// size is what a request takes of which few bytes have to be escaped.
+func (h head) size() int {
+	size := 128 + len(h.method) + len(h.target)
+	for _, f := range h.fields {
+		size += len(f.name) + len(f.value) + len(": \r\n")
+	}
+	return size
+}
+
+// originForm gives the target without its leading slash, and the authority that an absolute one names.
+func originForm(target []byte) (origin, authority []byte) {
 	for _, scheme := range []string{"http://", "https://"} {
 		if len(target) < len(scheme) || !strings.EqualFold(string(target[:len(scheme)]), scheme) {
 			continue
@@ -46,68 +53,72 @@ func originForm(target []byte) (origin []byte, authority string) {
 		if end < 0 {
 			end = len(target)
 		}
-		authority, target = string(target[:end]), target[end:]
+		authority, target = target[:end], target[end:]
 		break
 	}
-	if !bytes.HasPrefix(target, []byte("/")) {
-		target = append([]byte("/"), target...)
-	}
-	return target, authority
+	return bytes.TrimPrefix(target, []byte("/")), authority
 }
 
-// Bytes that stand for themselves, letters and digits aside. The percent sign is never among them, so
-// that one unescape gives back what was sent, byte by byte.
-const (
-	pathSafe  = "-._~/"
-	querySafe = "-._~/&=$:,"
+// safe are the bytes that stand for themselves. The percent sign is never among them, so that one
+// unescape gives back what was sent, byte by byte.
+type safe [256]bool
+
+func letters(and string) (s safe) {
+	for c := range s {
+		s[c] = '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || strings.ContainsRune(and, rune(c))
+	}
+	return s
+}
+
+var (
+	pathSafe  = letters("-._~/")
+	querySafe = letters("-._~/&=$:,")
 )
 
-func escape(b *bytes.Buffer, raw []byte, safe string) {
+func appendEscaped(to, raw []byte, safe *safe) []byte {
 	const hex = "0123456789ABCDEF"
 	for _, c := range raw {
-		if isAlphanumeric(c) || strings.IndexByte(safe, c) >= 0 {
-			b.WriteByte(c)
+		if safe[c] {
+			to = append(to, c)
 			continue
 		}
-		b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		to = append(to, '%', hex[c>>4], hex[c&15])
 	}
-}
-
-func isAlphanumeric(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+	return to
 }
 
 // host is what the request was sent to: an absolute target's authority before the header (RFC 9112,
 // section 3.2.2), empty when neither can stand in a header.
-func (h head) host(authority string) string {
+func (h head) host(authority []byte) []byte {
 	for _, f := range h.fields {
-		if authority == "" && f.is("Host") {
-			authority = string(f.value)
+		if len(authority) == 0 && f.is("Host") {
+			authority = f.value
 		}
 	}
-	if !httpguts.ValidHostHeader(authority) {
-		return ""
+	if !httpguts.ValidHostHeader(string(authority)) {
+		return nil
 	}
 	return authority
 }
 
 // ours are the headers that concern this connection and its body; Host is written apart.
-var ours = map[string]bool{
-	"Host":              true,
-	"Connection":        true,
-	"Keep-Alive":        true,
-	"Proxy-Connection":  true,
-	"Content-Length":    true,
-	"Transfer-Encoding": true,
-	"Te":                true,
-	"Trailer":           true,
-	"Expect":            true,
-	"Upgrade":           true,
-	"Http2-Settings":    true,
+var ours = []string{
+	"Host",
+	"Connection",
+	"Keep-Alive",
+	"Proxy-Connection",
+	"Content-Length",
+	"Transfer-Encoding",
+	"TE",
+	"Trailer",
+	"Expect",
+	"Upgrade",
+	"HTTP2-Settings",
 }
 
+// passes tells whether a field goes on: not ours, and without a control character, which no value may
+// hold (RFC 9110, section 5.5).
 func (f field) passes() bool {
-	return !ours[textproto.CanonicalMIMEHeaderKey(f.name)] && httpguts.ValidHeaderFieldValue(string(f.value))
+	isControl := func(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
+	return !slices.ContainsFunc(ours, f.is) && !slices.ContainsFunc(f.value, isControl)
 }
-
-func (f field) is(name string) bool { return strings.EqualFold(f.name, name) }

@@ -2,7 +2,7 @@ package action
 
 import (
 	"bufio"
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -30,11 +30,10 @@ const (
 // requestTarget is the target of the request line as the vendor writes it: no question mark, `*` and
 // `+` as they are, `#` as %23. Nothing in an Action URI can end the line or the parameter.
 func requestTarget(uri phone.ActionURI) string {
-	var b bytes.Buffer
-	b.WriteString("/Phone_ActionURL&")
-	escape(&b, []byte(uri), "=&*+-._~")
-	return b.String()
+	return string(appendEscaped([]byte("/Phone_ActionURL&"), []byte(uri), &uriSafe))
 }
+
+var uriSafe = letters("=&*+-._~")
 
 // reply is the head of an answer, or what is known without one.
 type reply struct {
@@ -45,14 +44,14 @@ type reply struct {
 
 // request makes one request over a connection of its own. An own connection, because net/http would
 // repeat a GET by itself when a kept one dies, and the phone would dial twice.
-func (p *Phone) request(parent context.Context, to Address, login Login, target string) (reply, error) {
-	authorization, err := p.login.authorization(to, login, target)
+func (c *conversation) request(parent context.Context, to Address, login Login, target string) (reply, error) {
+	authorization, err := c.login.authorization(to, login, target)
 	if err != nil {
 		return reply{}, fmt.Errorf("%w: %w", err, ErrLogin)
 	}
-	ctx, cancel := context.WithTimeout(parent, p.opt.Timeout)
+	ctx, cancel := context.WithTimeout(parent, c.opt.timeout())
 	defer cancel()
-	conn, err := p.connect(ctx, to)
+	conn, err := c.opt.connect(ctx, to)
 	if err != nil {
 		if parent.Err() != nil {
 			return reply{}, context.Cause(parent)
@@ -63,7 +62,7 @@ func (p *Phone) request(parent context.Context, to Address, login Login, target 
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	answer, err := p.talk(conn, to, target, authorization)
+	answer, err := c.opt.talk(conn, to, target, authorization)
 	switch {
 	case err == nil:
 		return answer, nil
@@ -76,8 +75,8 @@ func (p *Phone) request(parent context.Context, to Address, login Login, target 
 }
 
 // connect dials, and shakes hands for https.
-func (p *Phone) connect(ctx context.Context, to Address) (net.Conn, error) {
-	conn, err := p.opt.DialContext(ctx, "tcp", to.dial())
+func (o *Options) connect(ctx context.Context, to Address) (net.Conn, error) {
+	conn, err := o.dial(ctx, to)
 	if err != nil || to.Scheme != "https" {
 		return conn, err
 	}
@@ -90,11 +89,11 @@ func (p *Phone) connect(ctx context.Context, to Address) (net.Conn, error) {
 }
 
 // talk writes the request and reads the answer's head; its body is read and dropped.
-func (p *Phone) talk(conn net.Conn, to Address, target, authorization string) (reply, error) {
+func (o *Options) talk(conn net.Conn, to Address, target, authorization string) (reply, error) {
 	r := &http.Request{
 		Method: http.MethodGet,
 		URL:    &url.URL{Scheme: to.Scheme, Host: to.Host, Opaque: target},
-		Header: http.Header{"User-Agent": {p.opt.UserAgent}},
+		Header: http.Header{"User-Agent": {cmp.Or(o.UserAgent, "phone2mqtt")}},
 		Close:  true,
 	}
 	if authorization != "" {

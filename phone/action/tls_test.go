@@ -160,7 +160,7 @@ func TestClientOverTLS(t *testing.T) {
 	t.Cleanup(server.Close)
 
 	to := address(t, server.URL)
-	client := action.NewPhone(action.Options{})
+	client := action.NewPhone(&action.Options{}, false)
 	if answer, err := client.Do(t.Context(), to, admin, "Command=2"); !errors.Is(err, action.ErrUnreachable) || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("certificate not trusted: %+v, %v", answer, err)
 	}

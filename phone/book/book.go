@@ -8,6 +8,7 @@ package book
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
@@ -16,68 +17,106 @@ import (
 // Book tells how phones are listed and where each is. Its methods may be called at the same time.
 type Book struct {
 	mu       sync.Mutex
-	listings map[phone.MAC]Listing
-	host     map[phone.MAC]string // where commands go
-	owner    map[string]phone.MAC
-	sources  map[phone.MAC]netip.Addr // where the newest event came from
-	seen     places                   // the same the other way round
-	listed   places                   // listed with this address
+	listings int
+	cards    map[phone.MAC]*card
+	owner    map[string]phone.MAC       // whose commands go to a host
+	there    map[netip.Addr][]phone.MAC // who is listed with an address, or was heard from it last
 }
 
-// places are the phones at each address.
-type places map[netip.Addr]map[phone.MAC]bool
-
-func (p places) add(at netip.Addr, mac phone.MAC) {
-	if p[at] == nil {
-		p[at] = make(map[phone.MAC]bool)
-	}
-	p[at][mac] = true
+// card is what the book knows of one phone.
+type card struct {
+	listing *Listing   // nil: not listed
+	listed  netip.Addr // of the listing, where its host is an address
+	host    string     // where commands go
+	source  netip.Addr // where the newest event came from
 }
 
-func (p places) remove(at netip.Addr, mac phone.MAC) {
-	delete(p[at], mac)
-	if len(p[at]) == 0 {
-		delete(p, at)
-	}
-}
+// fixed tells that the phone is listed with its host.
+func (c *card) fixed() bool { return c.listing != nil && c.listing.Host != "" }
 
 // New returns an empty book.
 func New() *Book {
 	return &Book{
-		listings: make(map[phone.MAC]Listing),
-		host:     make(map[phone.MAC]string),
-		owner:    make(map[string]phone.MAC),
-		sources:  make(map[phone.MAC]netip.Addr),
-		seen:     make(places),
-		listed:   make(places),
+		cards: make(map[phone.MAC]*card),
+		owner: make(map[string]phone.MAC),
+		there: make(map[netip.Addr][]phone.MAC),
 	}
 }
 
-// List makes these the listed phones, in place of those before, in one step. A listed host belongs to
-// its phone for good: who had learned it has no address then. No two may share a MAC or a host. A phone
-// that loses its listed host has no address until [Book.Take] gives it one.
+// List makes these the listed phones, in place of those before, in one step. They are kept as they
+// are and must not be changed afterwards. A listed host belongs to its phone for good: who had learned
+// it has no address then. No two may share a MAC or a host. A phone that loses its listed host has no
+// address until [Book.Take] gives it one.
 func (b *Book) List(listings []Listing) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for mac, l := range b.listings {
-		if l.Host != "" {
-			b.drop(mac)
+	for mac, c := range b.cards {
+		if c.listing != nil {
+			b.unlist(mac, c)
 		}
 	}
-	clear(b.listings)
-	clear(b.listed)
-	for _, l := range listings {
-		b.listings[l.MAC] = l
-		if l.Host == "" {
-			continue
-		}
-		b.drop(l.MAC)
-		address := bare(l.Host)
-		delete(b.host, b.owner[address])
-		b.host[l.MAC], b.owner[address] = l.Host, l.MAC
-		if ip := l.Addr(); ip.IsValid() {
-			b.listed.add(ip, l.MAC)
-		}
+	b.listings = len(listings)
+	for i := range listings {
+		b.list(&listings[i])
+	}
+}
+
+func (b *Book) list(l *Listing) {
+	c := b.make(l.MAC)
+	c.listing = l
+	if l.Host == "" {
+		return
+	}
+	b.drop(c)
+	host := bare(l.Host)
+	if loser, owned := b.owner[host]; owned {
+		b.cards[loser].host = ""
+	}
+	c.host, b.owner[host] = l.Host, l.MAC
+	c.listed = l.Addr()
+	b.locate(l.MAC, c, c.listed)
+}
+
+func (b *Book) unlist(mac phone.MAC, c *card) {
+	if c.fixed() {
+		b.drop(c)
+	}
+	was := c.listed
+	c.listing, c.listed = nil, netip.Addr{}
+	b.locate(mac, c, was)
+}
+
+// make finds the card of a phone or makes it.
+func (b *Book) make(mac phone.MAC) *card {
+	c, known := b.cards[mac]
+	if !known {
+		c = new(card)
+		b.cards[mac] = c
+	}
+	return c
+}
+
+// find is the card of a phone to look at: an empty one when there is none.
+func (b *Book) find(mac phone.MAC) card {
+	if c, known := b.cards[mac]; known {
+		return *c
+	}
+	return card{}
+}
+
+// locate notes whether a phone is at an address, after that may have changed.
+func (b *Book) locate(mac phone.MAC, c *card, at netip.Addr) {
+	there := b.there[at]
+	noted := slices.Index(there, mac)
+	switch is := c.source == at || c.listed == at; {
+	case !at.IsValid(), is == (noted >= 0):
+		return
+	case is:
+		b.there[at] = append(there, mac)
+	case len(there) == 1:
+		delete(b.there, at)
+	default:
+		b.there[at] = slices.Delete(there, noted, noted+1)
 	}
 }
 
@@ -85,40 +124,43 @@ func (b *Book) List(listings []Listing) {
 func (b *Book) Listing(mac phone.MAC) (Listing, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l, ok := b.listings[mac]
-	return l, ok
+	if l := b.find(mac).listing; l != nil {
+		return *l, true
+	}
+	return Listing{}, false
 }
 
 // Listings counts the listed phones.
 func (b *Book) Listings() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.listings)
+	return b.listings
 }
 
 // Admits tells whether a phone's events may come from an address: a strict phone's only from its host.
 func (b *Book) Admits(mac phone.MAC, source netip.Addr) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l := b.listings[mac]
-	return !l.Strict || l.Addr() == source
+	c := b.find(mac)
+	return c.listing == nil || !c.listing.Strict || c.listed == source
 }
 
 // Host is the phone's host, empty when none is known.
 func (b *Book) Host(mac phone.MAC) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.host[mac]
+	return b.find(mac).host
 }
 
 // Saved is what the store keeps of a phone's whereabouts.
 func (b *Book) Saved(mac phone.MAC) (address string, source netip.Addr) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.fixed(mac) {
-		address = b.host[mac]
+	c := b.find(mac)
+	if !c.fixed() {
+		address = c.host
 	}
-	return address, b.sources[mac]
+	return address, c.source
 }
 
 // Take gives a phone an address that an event came from, and returns the phone that had it. A listed
@@ -127,82 +169,75 @@ func (b *Book) Saved(mac phone.MAC) (address string, source netip.Addr) {
 func (b *Book) Take(mac phone.MAC, host string) (loser phone.MAC) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	owner := b.owner[host]
-	if owner == mac {
+	owner, owned := b.owner[host]
+	if owned && owner == mac {
 		return ""
 	}
-	if !b.fixed(mac) {
-		b.drop(mac)
+	c := b.make(mac)
+	if !c.fixed() {
+		b.drop(c)
 	}
-	if b.fixed(owner) {
-		return ""
+	if owned {
+		had := b.cards[owner]
+		if had.fixed() {
+			return ""
+		}
+		b.drop(had)
 	}
-	b.drop(owner)
-	if !b.fixed(mac) {
-		b.host[mac], b.owner[host] = host, mac
+	if !c.fixed() {
+		c.host, b.owner[host] = host, mac
 	}
 	return owner
 }
 
-// Release leaves a phone without an address, unless it is listed with one: something stands between.
-func (b *Book) Release(mac phone.MAC) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.unsee(mac)
-	if !b.fixed(mac) {
-		b.drop(mac)
-	}
-}
-
-// fixed tells that the phone is listed with its host.
-func (b *Book) fixed(mac phone.MAC) bool { return b.listings[mac].Host != "" }
-
-// drop takes the phone's address away.
-func (b *Book) drop(mac phone.MAC) {
-	if host, ok := b.host[mac]; ok {
-		delete(b.owner, bare(host))
-		delete(b.host, mac)
+// drop takes a phone's address away.
+func (b *Book) drop(c *card) {
+	if c.host != "" {
+		delete(b.owner, bare(c.host))
+		c.host = ""
 	}
 }
 
 // Seen notes the source of a phone's newest event; an address that is none changes nothing.
 func (b *Book) Seen(mac phone.MAC, source netip.Addr) {
+	if !source.IsValid() {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if source.IsValid() && b.sources[mac] != source {
-		b.unsee(mac)
-		b.sources[mac] = source
-		b.seen.add(source, mac)
-	}
+	b.see(mac, b.make(mac), source)
 }
 
-func (b *Book) unsee(mac phone.MAC) {
-	b.seen.remove(b.sources[mac], mac)
-	delete(b.sources, mac)
+func (b *Book) see(mac phone.MAC, c *card, source netip.Addr) {
+	was := c.source
+	c.source = source
+	b.locate(mac, c, was)
+	b.locate(mac, c, source)
 }
 
 // Only is the phone at an address, by its newest event or by the list, when there is exactly one.
 func (b *Book) Only(source netip.Addr) phone.MAC {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var only phone.MAC
-	for _, there := range []map[phone.MAC]bool{b.seen[source], b.listed[source]} {
-		for mac := range there {
-			if only != "" && only != mac {
-				return ""
-			}
-			only = mac
-		}
+	if there := b.there[source]; len(there) == 1 {
+		return there[0]
 	}
-	return only
+	return ""
 }
 
-// Forget drops all that was learned of where a phone is.
+// Forget drops all that was learned of where a phone is, its address too, unless that is listed.
 func (b *Book) Forget(mac phone.MAC) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.fixed(mac) {
-		b.drop(mac)
+	c, known := b.cards[mac]
+	if !known {
+		return
 	}
-	b.unsee(mac)
+	b.see(mac, c, netip.Addr{})
+	if !c.fixed() {
+		b.drop(c)
+	}
+	if *c == (card{}) {
+		delete(b.cards, mac)
+	}
 }

@@ -51,7 +51,7 @@ func TestAddressesBelongToOnePhone(t *testing.T) {
 				t.Errorf("%q lost its address, want nobody", loser)
 			}
 			b.Take(kitchen, "10.0.0.9")
-			b.Release(kitchen)
+			b.Forget(kitchen)
 		}, map[phone.MAC]string{kitchen: "10.0.0.1", office: "", hall: ""}},
 		"who claims a listed host has none": {func(_ *testing.T, b *Book) {
 			b.List(at(kitchen, "10.0.0.1"))
@@ -59,9 +59,9 @@ func TestAddressesBelongToOnePhone(t *testing.T) {
 			b.Take(office, "10.0.0.1")
 			b.Take(hall, "10.0.0.2")
 		}, map[phone.MAC]string{kitchen: "10.0.0.1", office: "", hall: "10.0.0.2"}},
-		"released and forgotten": {func(t *testing.T, b *Book) {
+		"forgotten": {func(t *testing.T, b *Book) {
 			b.Take(kitchen, "10.0.0.1")
-			b.Release(kitchen)
+			b.Forget(kitchen)
 			if loser := b.Take(hall, "10.0.0.1"); loser != "" {
 				t.Errorf("%q lost an address that was free", loser)
 			}

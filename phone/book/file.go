@@ -32,7 +32,7 @@ func ParseFile(name string, text []byte, read func(path string) ([]byte, error))
 	if err != nil {
 		return nil, err
 	}
-	var listings []Listing
+	listings := make([]Listing, 0, len(entries))
 	first := make(map[string]int) // line of each MAC, and of each host
 	for _, node := range entries {
 		e, err := f.entry(node)

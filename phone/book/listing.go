@@ -88,10 +88,15 @@ func bare(host string) string {
 
 // unbracketed is a lone IPv6 address in its shortest form, and everything else as it is.
 func unbracketed(host string) string {
-	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-		return ip.String()
+	inside := strings.Trim(host, "[]")
+	ip, err := netip.ParseAddr(inside)
+	switch {
+	case err != nil:
+		return host
+	case ip.Is4(): // which has but one form
+		return inside
 	}
-	return host
+	return ip.String()
 }
 
 // Bare is the host as it is compared with others: without https:// and the usual port.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // measureCommands lets every phone dial at once, and again while a tenth of them hang.
@@ -25,9 +26,9 @@ func measureCommands(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer mosquitto.stop()
+	defer mosquitto.Stop()
 	results := make(chan result, 4*len(phones))
-	sub, err := subscribe(mosquitto.addr, "phone2mqtt/+/result", sendResults(results))
+	sub, err := subscribe(mosquitto.Addr, "phone2mqtt/+/result", sendResults(results))
 	if err != nil {
 		return nil, err
 	}
@@ -36,16 +37,16 @@ func measureCommands(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := b.startDaemon(ctx, mosquitto.addr, filepath.Join(b.dir, "commands"), "PHONES_FILE="+list)
+	d, err := b.startDaemon(ctx, mosquitto.Addr, filepath.Join(b.dir, "commands"), "PHONES_FILE="+list)
 	if err != nil {
 		return nil, err
 	}
-	defer d.stop()
-	if err := d.ready(ctx, "readyz"); err != nil {
+	defer d.Stop()
+	if err := d.Ready(ctx, "readyz"); err != nil {
 		return nil, err
 	}
 	// The first probe of each phone is no part of it.
-	if err := pause(ctx, scale(b, 6*time.Second, time.Second)); err != nil {
+	if err := stand.Pause(ctx, scale(b, 6*time.Second, time.Second)); err != nil {
 		return nil, err
 	}
 

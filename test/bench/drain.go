@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // measureDrain fills the store while there is no broker, starts the daemon again where there is one,
@@ -36,25 +37,25 @@ func measureDrain(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer mosquitto.stop()
-	d, rows, err := b.drain(ctx, mosquitto.addr, store, list, phones, filled)
-	defer d.stop()
+	defer mosquitto.Stop()
+	d, rows, err := b.drain(ctx, mosquitto.Addr, store, list, phones, filled)
 	if err != nil {
 		return rows, err
 	}
+	defer d.Stop()
 	// What was acknowledged leaves the disk a moment later.
-	if err := pause(ctx, time.Second); err != nil {
+	if err := stand.Pause(ctx, time.Second); err != nil {
 		return rows, err
 	}
 	drained := size(file)
-	d.stop()
-	again, err := b.startDaemon(ctx, mosquitto.addr, store, "PHONES_FILE="+list)
+	d.Stop()
+	again, err := b.startDaemon(ctx, mosquitto.Addr, store, "PHONES_FILE="+list)
 	if err != nil {
 		return rows, err
 	}
-	defer again.stop()
+	defer again.Stop()
 	begun := time.Now()
-	if err := again.ready(ctx, "readyz"); err != nil {
+	if err := again.Ready(ctx, "readyz"); err != nil {
 		return rows, err
 	}
 	return append(rows, row{
@@ -66,7 +67,7 @@ func measureDrain(ctx context.Context, b *bench) ([]row, error) {
 
 // fill has events stored that cannot be sent, and returns how many.
 func (b *bench) fill(ctx context.Context, desks office, events int, store, list string) (filled int, err error) {
-	nowhere, err := freeAddr()
+	nowhere, err := stand.FreeAddr()
 	if err != nil {
 		return 0, err
 	}
@@ -74,18 +75,18 @@ func (b *bench) fill(ctx context.Context, desks office, events int, store, list 
 	if err != nil {
 		return 0, err
 	}
-	defer d.stop()
-	if err := d.ready(ctx, "healthz"); err != nil {
+	defer d.Stop()
+	if err := d.Ready(ctx, "healthz"); err != nil {
 		return 0, err
 	}
-	if err := desks.talk(ctx, d.intake); err != nil {
+	if err := desks.talk(ctx, d.Intake); err != nil {
 		return 0, err
 	}
 	// Each phone has sent the two events that make it talk.
 	each := events/len(desks) - 2
 	err = desks.each(atOnce, func(desk *desk) error {
 		for range each {
-			if err := desk.toggle(ctx, d.intake); err != nil {
+			if err := desk.toggle(ctx, d.Intake); err != nil {
 				return err
 			}
 		}
@@ -94,8 +95,9 @@ func (b *bench) fill(ctx context.Context, desks office, events int, store, list 
 	return (each + 2) * len(desks), err
 }
 
-// drain measures from the first event at the subscriber to the last. The daemon goes on running.
-func (b *bench) drain(ctx context.Context, broker, store, list string, phones []*phonetest.Phone, filled int) (daemon, []row, error) {
+// drain measures from the first event at the subscriber to the last. The daemon goes on running, unless
+// there is an error.
+func (b *bench) drain(ctx context.Context, broker, store, list string, phones []*phonetest.Phone, filled int) (stand.Daemon, []row, error) {
 	results := make(chan result, 10_000)
 	pass := sendResults(results)
 	var first, last time.Time // written before an event is counted complete, read after
@@ -116,20 +118,22 @@ func (b *bench) drain(ctx context.Context, broker, store, list string, phones []
 		}
 	})
 	if err != nil {
-		return daemon{}, nil, err
+		return stand.Daemon{}, nil, err
 	}
 	defer sub.Disconnect(0)
 	d, err := b.startDaemon(ctx, broker, store, "PHONES_FILE="+list)
 	if err != nil {
-		return daemon{}, nil, err
+		return stand.Daemon{}, nil, err
 	}
 	begun := time.Now()
-	if err := d.await(ctx, "events arrive", func() bool { return sub.events.Load() > 0 }); err != nil {
+	if err := d.Await(ctx, "events arrive", func() bool { return sub.events.Load() > 0 }); err != nil {
+		d.Stop()
 		return d, nil, err
 	}
 	early := time.Since(begun)
 	requests, answers, err := commandsUntil(ctx, sub, phones, results, complete)
 	if err != nil {
+		d.Stop()
 		return d, nil, err
 	}
 	rate := float64(filled) / last.Sub(first).Seconds()
@@ -157,7 +161,7 @@ func commandsUntil(ctx context.Context, sub *subscriber, phones []*phonetest.Pho
 			return nil, nil, fmt.Errorf("command %d did not reach its phone: %w", n, err)
 		}
 		requests = append(requests, milliseconds(time.Since(began[id])))
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := stand.Pause(ctx, 50*time.Millisecond); err != nil {
 			return nil, nil, err
 		}
 	}

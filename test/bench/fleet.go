@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // measureFleet starts the daemon with 10,000 listed phones: once anew, and once with what it kept. The
@@ -17,7 +19,7 @@ func measureFleet(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer mosquitto.stop()
+	defer mosquitto.Stop()
 	entries := make([]string, phones)
 	for i := range entries {
 		entries[i] = fmt.Sprintf("  - {mac: \"001fc108%04x\", host: \"127.8.%d.%d:9\", name: \"Desk %d\"}", i, i/250, i%250+1, i)
@@ -29,7 +31,7 @@ func measureFleet(ctx context.Context, b *bench) ([]row, error) {
 	store := filepath.Join(b.dir, "fleet")
 	var rows []row
 	for _, start := range []string{"first start", "start with its store"} {
-		more, err := b.fleet(ctx, mosquitto.addr, list, store, phones)
+		more, err := b.fleet(ctx, mosquitto.Addr, list, store, phones)
 		for _, r := range more {
 			r.figure = fmt.Sprintf("%d phones, %s: %s", phones, start, r.figure)
 			rows = append(rows, r)
@@ -58,7 +60,7 @@ func (b *bench) fleet(ctx context.Context, broker, list, store string, phones in
 		return nil, err
 	}
 	defer sub.Disconnect(0)
-	if err := pause(ctx, 500*time.Millisecond); err != nil {
+	if err := stand.Pause(ctx, 500*time.Millisecond); err != nil {
 		return nil, err
 	}
 	mu.Lock()
@@ -70,12 +72,12 @@ func (b *bench) fleet(ctx context.Context, broker, list, store string, phones in
 	if err != nil {
 		return nil, err
 	}
-	defer d.stop()
-	if err := d.ready(ctx, "readyz"); err != nil {
+	defer d.Stop()
+	if err := d.Ready(ctx, "readyz"); err != nil {
 		return nil, err
 	}
 	ready := time.Since(begun)
-	err = d.await(ctx, "every state is published", func() bool {
+	err = d.Await(ctx, "every state is published", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(states) == phones
@@ -86,18 +88,18 @@ func (b *bench) fleet(ctx context.Context, broker, list, store string, phones in
 	published := time.Since(begun)
 
 	// After 5 s every phone was probed once; then memory and processor show how it goes on.
-	if err := pause(ctx, scale(b, 20*time.Second, 2*time.Second)); err != nil {
+	if err := stand.Pause(ctx, scale(b, 20*time.Second, 2*time.Second)); err != nil {
 		return nil, err
 	}
-	before, err := d.usage()
+	before, err := usageOf(d.Process)
 	if err != nil {
 		return nil, err
 	}
 	window := scale(b, 10*time.Second, time.Second)
-	if err := pause(ctx, window); err != nil {
+	if err := stand.Pause(ctx, window); err != nil {
 		return nil, err
 	}
-	after, err := d.usage()
+	after, err := usageOf(d.Process)
 	if err != nil {
 		return nil, err
 	}

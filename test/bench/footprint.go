@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // measureSize looks at the program as it is released.
@@ -19,27 +21,27 @@ func measureIdle(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer mosquitto.stop()
-	d, err := b.startDaemon(ctx, mosquitto.addr, filepath.Join(b.dir, "idle"))
+	defer mosquitto.Stop()
+	d, err := b.startDaemon(ctx, mosquitto.Addr, filepath.Join(b.dir, "idle"))
 	if err != nil {
 		return nil, err
 	}
-	defer d.stop()
-	if err := d.ready(ctx, "readyz"); err != nil {
+	defer d.Stop()
+	if err := d.Ready(ctx, "readyz"); err != nil {
 		return nil, err
 	}
-	if err := pause(ctx, scale(b, 10*time.Second, time.Second)); err != nil {
+	if err := stand.Pause(ctx, scale(b, 10*time.Second, time.Second)); err != nil {
 		return nil, err
 	}
-	before, err := d.usage()
+	before, err := usageOf(d.Process)
 	if err != nil {
 		return nil, err
 	}
 	window := scale(b, 10*time.Second, 2*time.Second)
-	if err := pause(ctx, window); err != nil {
+	if err := stand.Pause(ctx, window); err != nil {
 		return nil, err
 	}
-	after, err := d.usage()
+	after, err := usageOf(d.Process)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // atOnce is how many phones send at the same time: enough to keep two cores busy.
@@ -12,7 +14,7 @@ const atOnce = 64
 
 // form is one way of taking events.
 type form struct {
-	daemon
+	stand.Daemon
 	name      string
 	publishes bool
 	phones    office
@@ -29,39 +31,39 @@ func measureIntake(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer mosquitto.stop()
-	sub, err := subscribe(mosquitto.addr, "#", nil)
+	defer mosquitto.Stop()
+	sub, err := subscribe(mosquitto.Addr, "#", nil)
 	if err != nil {
 		return nil, err
 	}
 	defer sub.Disconnect(0)
-	durable, err := b.startDaemon(ctx, mosquitto.addr, filepath.Join(b.dir, "intake"))
+	durable, err := b.startDaemon(ctx, mosquitto.Addr, filepath.Join(b.dir, "intake"))
 	if err != nil {
 		return nil, err
 	}
-	defer durable.stop()
-	if err := durable.ready(ctx, "readyz"); err != nil {
+	defer durable.Stop()
+	if err := durable.Ready(ctx, "readyz"); err != nil {
 		return nil, err
 	}
-	plain, err := b.startPeer(ctx, "plain", mosquitto.addr)
+	plain, err := b.startPeer(ctx, "plain", mosquitto.Addr)
 	if err != nil {
 		return nil, err
 	}
-	defer plain.stop()
-	bare, err := b.startPeer(ctx, "bare", mosquitto.addr)
+	defer plain.Stop()
+	bare, err := b.startPeer(ctx, "bare", mosquitto.Addr)
 	if err != nil {
 		return nil, err
 	}
-	defer bare.stop()
+	defer bare.Stop()
 
 	const phones = 1000
 	forms := []*form{
-		{daemon: durable, name: "durable daemon", publishes: true, phones: newOffice(phones, 1)},
-		{daemon: plain, name: "plain form", publishes: true, phones: newOffice(phones, 2)},
-		{daemon: bare, name: "bare net/http", phones: newOffice(phones, 3)},
+		{Daemon: durable, name: "durable daemon", publishes: true, phones: newOffice(phones, 1)},
+		{Daemon: plain, name: "plain form", publishes: true, phones: newOffice(phones, 2)},
+		{Daemon: bare, name: "bare net/http", phones: newOffice(phones, 3)},
 	}
 	for _, f := range forms {
-		if err := f.phones.talk(ctx, f.intake); err != nil {
+		if err := f.phones.talk(ctx, f.Intake); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
@@ -83,31 +85,31 @@ func (f *form) round(ctx context.Context, sub *subscriber, length time.Duration)
 		return err
 	}
 	// The first connections after a pause are not what is asked for.
-	if _, err := f.phones.saturate(ctx, f.intake, atOnce, length/4); err != nil {
+	if _, err := f.phones.saturate(ctx, f.Intake, atOnce, length/4); err != nil {
 		return err
 	}
 	if err := quiet(ctx, sub); err != nil {
 		return err
 	}
 	seen := sub.events.Load()
-	before, err := f.usage()
+	before, err := usageOf(f.Process)
 	if err != nil {
 		return err
 	}
 	begun := time.Now()
-	answered, err := f.phones.saturate(ctx, f.intake, atOnce, length)
+	answered, err := f.phones.saturate(ctx, f.Intake, atOnce, length)
 	if err != nil {
 		return err
 	}
 	took := time.Since(begun)
 	if f.publishes {
-		err := f.await(ctx, "the subscriber has every event", func() bool { return sub.events.Load()-seen >= int64(answered) })
+		err := f.Await(ctx, "the subscriber has every event", func() bool { return sub.events.Load()-seen >= int64(answered) })
 		if err != nil {
 			return fmt.Errorf("%d of %d: %w", sub.events.Load()-seen, answered, err)
 		}
 	}
 	all := time.Since(begun)
-	after, err := f.usage()
+	after, err := usageOf(f.Process)
 	if err != nil {
 		return err
 	}
@@ -122,7 +124,7 @@ func (f *form) round(ctx context.Context, sub *subscriber, length time.Duration)
 func quiet(ctx context.Context, sub *subscriber) error {
 	for seen := int64(-1); seen != sub.events.Load(); {
 		seen = sub.events.Load()
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := stand.Pause(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}

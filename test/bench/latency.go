@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 const eventsPerSecond = 200
@@ -18,33 +20,33 @@ func measureLatency(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer mosquitto.stop()
+	defer mosquitto.Stop()
 	watch := &stopwatch{began: make(map[string]time.Time)}
-	sub, err := subscribe(mosquitto.addr, "#", watch.arrived)
+	sub, err := subscribe(mosquitto.Addr, "#", watch.arrived)
 	if err != nil {
 		return nil, err
 	}
 	defer sub.Disconnect(0)
-	durable, err := b.startDaemon(ctx, mosquitto.addr, filepath.Join(b.dir, "latency"))
+	durable, err := b.startDaemon(ctx, mosquitto.Addr, filepath.Join(b.dir, "latency"))
 	if err != nil {
 		return nil, err
 	}
-	defer durable.stop()
-	if err := durable.ready(ctx, "readyz"); err != nil {
+	defer durable.Stop()
+	if err := durable.Ready(ctx, "readyz"); err != nil {
 		return nil, err
 	}
-	plain, err := b.startPeer(ctx, "plain", mosquitto.addr)
+	plain, err := b.startPeer(ctx, "plain", mosquitto.Addr)
 	if err != nil {
 		return nil, err
 	}
-	defer plain.stop()
+	defer plain.Stop()
 
 	var rows []row
 	for i, f := range []struct {
 		name string
-		daemon
+		stand.Daemon
 	}{{"daemon", durable}, {"plain form", plain}} {
-		took, err := watch.measure(ctx, f.intake, newOffice(5*eventsPerSecond, byte(4+i)), sub, scale(b, 30*time.Second, 3*time.Second))
+		took, err := watch.measure(ctx, f.Intake, newOffice(5*eventsPerSecond, byte(4+i)), sub, scale(b, 30*time.Second, 3*time.Second))
 		if err != nil {
 			return rows, fmt.Errorf("%s: %w", f.name, err)
 		}

@@ -15,11 +15,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // longest bounds the whole run, should something hang.
@@ -89,7 +90,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	b := &bench{dir: dir, quick: *quick}
-	if b.program, err = build(ctx, dir); err != nil {
+	if b.program, err = stand.Build(ctx, dir); err != nil {
 		return err
 	}
 	fmt.Println(machine(ctx, dir))
@@ -100,15 +101,14 @@ func run(ctx context.Context, args []string) error {
 // measureAll prints the rows of each subject as soon as it has them. One that fails does not keep the
 // others from being measured.
 func (b *bench) measureAll(ctx context.Context, only string) error {
-	_, err := exec.LookPath("mosquitto")
-	withBroker := err == nil
+	_, withoutBroker := stand.FindMosquitto()
 	var failed []error
 	for _, s := range subjects {
 		switch {
 		case only != "" && s.name != only:
 			continue
-		case s.broker && !withBroker:
-			fmt.Printf("| %s | skipped: mosquitto is not installed | | |\n", s.name)
+		case s.broker && withoutBroker != nil:
+			fmt.Printf("| %s | skipped: %v | | |\n", s.name, withoutBroker)
 			continue
 		}
 		progress("%s, load average %s", s.name, loadAverage())

@@ -9,7 +9,9 @@ import (
 	"os"
 	"time"
 
-	paho "github.com/eclipse/paho.mqtt.golang" //nolint:depguard // the plain form is what somebody writes without this program
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // servePeer is the first argument with which this program is one of the forms that the daemon is
@@ -20,21 +22,21 @@ const servePeer = "serve"
 const peerLimit = longest
 
 // startPeer starts this program as a peer.
-func (b *bench) startPeer(ctx context.Context, form, brokerAddr string) (daemon, error) {
+func (b *bench) startPeer(ctx context.Context, form, brokerAddr string) (stand.Daemon, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return daemon{}, err
+		return stand.Daemon{}, err
 	}
-	addr, err := freeAddr()
+	addr, err := stand.FreeAddr()
 	if err != nil {
-		return daemon{}, err
+		return stand.Daemon{}, err
 	}
-	p, err := start(ctx, "the "+form+" form", self, []string{servePeer, form, addr, brokerAddr}, nil)
+	p, err := stand.Start(ctx, "the "+form+" form", self, []string{servePeer, form, addr, brokerAddr}, nil)
 	if err != nil {
-		return daemon{}, err
+		return stand.Daemon{}, err
 	}
-	peer := daemon{p, addr}
-	return peer, peer.ready(ctx, "healthz")
+	peer := stand.Daemon{Process: p, Intake: addr}
+	return peer, peer.Ready(ctx, "healthz")
 }
 
 // serve is a peer until ctx ends.
@@ -45,7 +47,7 @@ func serve(ctx context.Context, args []string) error {
 	var handler http.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	if args[0] == "plain" {
 		client := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + args[2]).SetClientID("plain"))
-		if err := done(client.Connect()); err != nil {
+		if err := stand.Done(client.Connect()); err != nil {
 			return err
 		}
 		handler = plain(client)

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // row is one line of the table. An empty goal is none.
@@ -64,8 +66,9 @@ func machine(ctx context.Context, dir string) string {
 		}
 	}
 	broker := "no mosquitto"
-	// It prints its version with the help and ends with an error.
-	if out, _ := exec.CommandContext(ctx, "mosquitto", "-h").Output(); len(out) > 0 {
+	if program, err := stand.FindMosquitto(); err == nil {
+		// It prints its version with the help and ends with an error.
+		out, _ := exec.CommandContext(ctx, program, "-h").Output()
 		broker, _, _ = strings.Cut(string(out), "\n")
 	}
 	return fmt.Sprintf("%s, %d cores, %s, %s, fsync %.2f ms, load average before %s",
