@@ -46,6 +46,7 @@ type Client struct {
 	closed  bool
 	line    *line
 	work    work
+	company int        // how many receipts the next transaction waits for
 	current *session   // nil: none is up
 	refused []string   // topic filters, in the newest session
 	full    bool       // the last durable message was refused
@@ -100,7 +101,7 @@ func (c *Client) Publish(b Batch) *Receipt {
 	refused := durable && !kept
 	stores := !refused && (durable || len(b.Records) > 0)
 	if stores {
-		c.work.receipts = append(c.work.receipts, r)
+		c.work.promise(r, now)
 	}
 	if durable && c.full != refused {
 		c.full, c.fullAt = refused, c.line.waitingBytes

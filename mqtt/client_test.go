@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -267,5 +268,43 @@ func TestMistakeInConfiguration(t *testing.T) {
 			}
 			mustStore(t, r)
 		})
+	}
+}
+
+// TestCompany: whoever publishes alone does not wait; among many a transaction
+// waits for as many as the one before had, and no longer than a moment.
+func TestCompany(t *testing.T) {
+	store := openStore(t, "")
+	synctest.Test(t, func(t *testing.T) { testCompany(t, NewClient(testConfig(t, "mqtt://127.0.0.1:1"), store)) })
+}
+
+func testCompany(t *testing.T, c *Client) {
+	taken := func(publishers int, due bool) int {
+		for range publishers {
+			publish(c, event("dev/event", "x"))
+		}
+		w, later := c.takeWork(due)
+		if w == nil {
+			if later <= 0 || later > companyTime {
+				t.Errorf("to wait %s for company", later)
+			}
+			return 0
+		}
+		return len(w.receipts)
+	}
+	for i, step := range []struct {
+		publishers int
+		due        bool
+		taken      int
+	}{
+		{1, false, 1}, {1, false, 1}, // alone
+		{4, false, 4}, {4, false, 0}, {1, false, 5}, // in company
+		{3, false, 0}, {0, true, 3}, // which did not come
+		{2, false, 0}, {0, true, 2}, {1, false, 0}, {0, true, 1}, {1, false, 1}, // and goes
+		{100, false, 100}, {companyLimit - 1, false, 0}, {1, false, companyLimit}, // there is a limit to it
+	} {
+		if got := taken(step.publishers, step.due); got != step.taken {
+			t.Fatalf("step %d: %d were taken, want %d", i, got, step.taken)
+		}
 	}
 }

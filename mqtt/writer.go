@@ -13,16 +13,31 @@ const (
 	cleanDelay = 200 * time.Millisecond
 	// retryDelay is the pause after a failed transaction.
 	retryDelay = 2 * time.Second
+
+	// A transaction waits a moment for as many publishers as the one before
+	// had, up to a limit: a sync costs the processor as much as several events.
+	// Whoever publishes alone never waits.
+	companyLimit = 24
+	companyTime  = 2 * time.Millisecond
 )
 
 // work is what the writer has to do next.
 type work struct {
 	transaction
 	receipts []*Receipt
+	since    time.Time // of the first receipt
 }
 
 func newWork() work {
 	return work{transaction: transaction{records: map[string][]byte{}}}
+}
+
+// promise adds a receipt that waits for the work.
+func (w *work) promise(r *Receipt, now time.Time) {
+	if len(w.receipts) == 0 {
+		w.since = now
+	}
+	w.receipts = append(w.receipts, r)
 }
 
 // presses tells whether somebody waits for the work.
@@ -34,49 +49,79 @@ func (w *work) presses() bool {
 // was published since its last transaction in one, and reads back the messages
 // whose turn has come. When finish is closed it commits what is left and ends.
 func (c *Client) write(finish <-chan struct{}) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	armed := true
+	alarm := newAlarm()
+	defer alarm.stop()
 	for {
 		due, last := false, false
 		select {
 		case <-c.wakeWriter:
-		case <-timer.C:
-			due, armed = true, false
+		case <-alarm.timer.C:
+			due = true
+			alarm.stop()
 		case <-finish:
 			last = true
 		}
-		w, cleaning := c.takeWork(due || last)
-		ok := w == nil || c.commit(w)
+		w, later := c.takeWork(due || last)
+		ok := true
+		if w != nil {
+			alarm.stop()
+			ok = c.commit(w)
+		}
 		if last {
 			return
 		}
-		ok = c.load() && ok
-		switch {
-		case !ok:
-			timer.Reset(retryDelay)
-			armed = true
-		case cleaning && !armed: // else a stream of wake-ups would put it off for ever
-			timer.Reset(cleanDelay)
-			armed = true
+		if ok = c.load() && ok; !ok {
+			later = retryDelay
+		}
+		if later > 0 {
+			alarm.set(later)
 		}
 	}
 }
 
-// takeWork returns what to commit now: nil when there is nothing, or only
-// cleaning up that has time. After a failure an empty transaction is tried when
-// it is due, to see whether the disk takes it again.
-func (c *Client) takeWork(due bool) (w *work, cleaning bool) {
+// alarm is a timer that rings at the earliest of the times it was set to.
+type alarm struct {
+	timer *time.Timer
+	at    time.Time // zero: it is not set
+}
+
+// newAlarm returns one that rings at once.
+func newAlarm() *alarm { return &alarm{timer: time.NewTimer(0), at: time.Now()} }
+
+func (a *alarm) set(delay time.Duration) {
+	if at := time.Now().Add(delay); a.at.IsZero() || at.Before(a.at) {
+		a.at = at
+		a.timer.Reset(delay)
+	}
+}
+
+func (a *alarm) stop() {
+	a.at = time.Time{}
+	a.timer.Stop()
+}
+
+// takeWork returns what to commit now, or else after what time to look again,
+// zero for not before there is news. After a failure an empty transaction is
+// tried when it is due, to see whether the disk takes it again.
+func (c *Client) takeWork(due bool) (w *work, later time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	taken := c.work
-	if !taken.presses() {
-		if !due {
-			return nil, len(taken.deletes) > 0
+	switch {
+	case !taken.presses() && !due && len(taken.deletes) == 0:
+		return nil, 0
+	case !taken.presses() && !due:
+		return nil, cleanDelay
+	case !taken.presses() && len(taken.deletes) == 0 && c.status.StoreErr == nil:
+		return nil, 0
+	case !due && len(taken.receipts) > 0 && len(taken.receipts) < c.company:
+		if later = companyTime - time.Since(taken.since); later > 0 {
+			return nil, later
 		}
-		if len(taken.deletes) == 0 && c.status.StoreErr == nil {
-			return nil, false
-		}
+	}
+	if n := len(taken.receipts); n > 0 {
+		// Alone is alone; others may become more.
+		c.company = min(n+min(n-1, 1), companyLimit)
 	}
 	c.work = newWork()
 	queued := taken.puts
@@ -87,7 +132,7 @@ func (c *Client) takeWork(due bool) (w *work, cleaning bool) {
 			taken.puts = append(taken.puts, e)
 		}
 	}
-	return &taken, false
+	return &taken, 0
 }
 
 // commit stores the work, in a new file when the old one is damaged.
