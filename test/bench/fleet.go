@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/phone2mqtt/phone2mqtt/test/stand"
@@ -60,6 +61,17 @@ func (b *bench) fleet(ctx context.Context, broker, list, store string, phones in
 		return nil, err
 	}
 	defer sub.Disconnect(0)
+	var announced, announcedBytes atomic.Int64
+	house, err := stand.Subscribe(broker, "homeassistant/device/+/config", func(m stand.Message) {
+		if !m.Retained {
+			announced.Add(1)
+			announcedBytes.Add(int64(len(m.Payload)))
+		}
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer house.Disconnect(0)
 	if err := stand.Pause(ctx, 500*time.Millisecond); err != nil {
 		return nil, err
 	}
@@ -87,8 +99,18 @@ func (b *bench) fleet(ctx context.Context, broker, list, store string, phones in
 	}
 	published := time.Since(begun)
 
-	// After 5 s every phone was probed once; then memory and processor show how it goes on.
-	if err := stand.Pause(ctx, scale(b, 20*time.Second, 2*time.Second)); err != nil {
+	for quarter := range 4 {
+		// The bridge is announced as well.
+		enough := int64((quarter + 1) * (phones + 1) / 4)
+		err := d.Await(ctx, "the phones are announced", func() bool { return announced.Load() >= enough })
+		if err != nil {
+			return nil, err
+		}
+	}
+	told := time.Since(begun)
+
+	// By now every phone was probed; memory and processor show how it goes on.
+	if err := stand.Pause(ctx, scale(b, 5*time.Second, time.Second)); err != nil {
 		return nil, err
 	}
 	before, err := usageOf(d.Process)
@@ -105,6 +127,7 @@ func (b *bench) fleet(ctx context.Context, broker, list, store string, phones in
 	}
 	return []row{
 		{"ready", fmt.Sprintf("%.0f ms; all states at the subscriber after %.0f ms", milliseconds(ready), milliseconds(published)), "< 1 s", ready < time.Second},
+		{figure: "announced to Home Assistant", measured: fmt.Sprintf("after %.0f s, %.0f MB", told.Seconds(), float64(announcedBytes.Load())/1e6)},
 		{"RSS", mebibytes(after.rss) + ", at most " + mebibytes(after.rssPeak), "< 60 MB, aim 40", after.rss < 60_000_000},
 		{figure: "CPU while nobody calls, probes included", measured: fmt.Sprintf("%.1f %% of a core", 100*(after.cpu-before.cpu).Seconds()/window.Seconds())},
 	}, nil
