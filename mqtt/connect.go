@@ -64,8 +64,10 @@ func (s *session) options(ctx context.Context, broker *url.URL) *paho.ClientOpti
 	o.SetConnectTimeout(cfg.ConnectTimeout).SetWriteTimeout(cfg.WriteTimeout)
 	o.SetKeepAlive(cfg.KeepAlive).SetPingTimeout(cfg.PingTimeout)
 	o.SetBinaryWill(cfg.Presence.Topic, cfg.Presence.Offline, 1, true)
-	// A message that nobody handles would never be acknowledged.
-	o.SetDefaultPublishHandler(func(paho.Client, paho.Message) {})
+	// Ours are acknowledged when they were received, see receive. One that nobody
+	// handles would never be.
+	o.SetAutoAckDisabled(true)
+	o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { m.Ack() })
 	o.SetConnectionLostHandler(func(_ paho.Client, err error) { s.fail(err) })
 	o.SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
 		conn, err := cfg.dial(ctx, broker)
@@ -111,11 +113,7 @@ func (s *session) subscribe(ctx context.Context) error {
 		filters[sub.Filter] = 1
 	}
 	for filter, receive := range receivers {
-		s.paho.AddRoute(filter, func(_ paho.Client, m paho.Message) {
-			for _, f := range receive {
-				f(Message{Topic: m.Topic(), Payload: m.Payload(), Retained: m.Retained()})
-			}
-		})
+		s.paho.AddRoute(filter, func(_ paho.Client, m paho.Message) { s.receive(m, receive) })
 	}
 	token := s.paho.SubscribeMultiple(filters, nil)
 	if err := s.answered(ctx, token); err != nil {
@@ -132,6 +130,20 @@ func (s *session) subscribe(ctx context.Context) error {
 	}
 	slices.Sort(s.refused)
 	return nil
+}
+
+// receive hands a message over and acknowledges it. One that comes when nothing
+// can be sent any more is neither handed over nor acknowledged: whoever takes it
+// could answer only into the void.
+func (s *session) receive(m paho.Message, receivers []func(Message)) {
+	if !s.client.admits(s) {
+		return
+	}
+	for _, receive := range receivers {
+		receive(Message{Topic: m.Topic(), Payload: m.Payload(), Retained: m.Retained()})
+	}
+	s.client.received(s)
+	m.Ack()
 }
 
 // noStore makes paho keep nothing: the line is the only memory.

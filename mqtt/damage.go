@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -40,6 +41,10 @@ func guard(f func() error) (err error) {
 
 // open opens or begins the file. errDamaged: it has to be replaced.
 func (s *Store) open() error {
+	// bbolt would take it for a new one, and nobody would hear that all is gone.
+	if file, err := os.Stat(s.path); err == nil && file.Size() == 0 {
+		return fmt.Errorf("it is empty: %w", errDamaged)
+	}
 	db, err := s.openFile(s.path)
 	if err != nil {
 		return err
@@ -104,6 +109,9 @@ func (s *Store) inspect(db *bolt.DB) error {
 	if err != nil {
 		return err
 	}
+	if !s.bothHeaders(db.Info().PageSize) {
+		s.log.Error().Msg("one of the two headers of the store was damaged, what was stored last may be missing")
+	}
 	// A commit also writes anew the one meta page that a power cut may have
 	// spoiled; tx.Check would not bear its sight.
 	if err := db.Update(prepare); err != nil {
@@ -116,6 +124,29 @@ func (s *Store) inspect(db *bolt.DB) error {
 		}
 		return damage
 	})
+}
+
+// bothHeaders tells whether both meta pages are good. bbolt is content with one,
+// which may be that of the commit before the last.
+func (s *Store) bothHeaders(pageSize int) bool {
+	const pageHeader, checked = 16, 56 // bytes; the checksum, FNV-1a, follows
+	file, err := os.Open(s.path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	for page := range int64(2) {
+		meta := make([]byte, checked+8)
+		if _, err := file.ReadAt(meta, page*int64(pageSize)+pageHeader); err != nil {
+			return false
+		}
+		sum := fnv.New64a()
+		_, _ = sum.Write(meta[:checked])
+		if sum.Sum64() != binary.NativeEndian.Uint64(meta[checked:]) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *Store) walk(tx *bolt.Tx) error {

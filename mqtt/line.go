@@ -10,8 +10,10 @@ const (
 	unstoredLimit = 32 << 20
 	// unsavedLimit bounds messages that go out without having been stored.
 	unsavedLimit = 1 << 20
-	// volatileLimit is how many messages with KeepFor may wait.
-	volatileLimit = 1000
+	// volatileLimit is how many messages with KeepFor may wait. A burst of what
+	// they answer is read before the first PUBACK behind it, so it has to hold
+	// one.
+	volatileLimit = 20_000
 )
 
 // line is the one order in which everything goes out, session after session.
@@ -121,7 +123,7 @@ func (l *line) add(m *Message, disk diskState, now time.Time) *entry {
 	case m.KeepFor > 0:
 		e.class = atOnce
 		e.expires = now.Add(m.KeepFor)
-		l.makeRoom(now)
+		l.makeRoom()
 		l.volatile++
 	case disk.promised():
 		l.waiting++
@@ -143,31 +145,13 @@ func (l *line) addIdle(m *Message) {
 	l.queue.add(e)
 }
 
-// makeRoom drops the messages with KeepFor that are too old, or else the oldest
-// one, when too many wait.
-func (l *line) makeRoom(now time.Time) {
-	if l.volatile < volatileLimit {
-		return
-	}
-	var old []*entry
-	var oldest *entry
-	for _, e := range l.queue.entries {
-		if e.expires.IsZero() {
-			continue
-		}
-		if now.After(e.expires) {
-			old = append(old, e)
-		}
-		if oldest == nil || e.place < oldest.place {
-			oldest = e
-		}
-	}
-	if len(old) == 0 {
-		old = append(old, oldest)
-	}
-	for _, e := range old {
-		l.queue.remove(e)
-		l.drop(e)
+// makeRoom drops the oldest messages with KeepFor when too many wait. Nothing
+// goes before them, so the oldest one is the first in the queue.
+func (l *line) makeRoom() {
+	for l.volatile >= volatileLimit {
+		oldest := l.queue.first()
+		l.queue.remove(oldest)
+		l.drop(oldest)
 	}
 }
 

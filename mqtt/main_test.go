@@ -116,6 +116,13 @@ func testConfig(t *testing.T, url string) Config {
 	}
 }
 
+// drained tells that everything was sent and acknowledged.
+func (c *Client) drained() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.line.idle()
+}
+
 func publish(c *Client, messages ...Message) *Receipt {
 	return c.Publish(Batch{Messages: messages})
 }

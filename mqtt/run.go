@@ -130,17 +130,41 @@ func (c *Client) ending(s *session) {
 	wake(c.wakeSender)
 }
 
-// halt lets s send nothing more.
+// halt lets s send and receive nothing more.
 func (c *Client) halt(s *session) {
 	c.mu.Lock()
 	s.halted = true
 	c.mu.Unlock()
 }
 
-func (c *Client) drained() bool {
+// haltsAtRest tells that all is sent and acknowledged, and halts s in the same
+// breath: else a message could still be received, and its answer would wait for
+// a session that never comes.
+func (c *Client) haltsAtRest(s *session) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.line.idle()
+	s.halted = s.halted || c.line.idle() && s.receiving == 0
+	return s.halted
+}
+
+// admits tells whether s may still receive a message. When it does, received
+// has to follow.
+func (c *Client) admits(s *session) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.halted {
+		return false
+	}
+	s.receiving++
+	return true
+}
+
+// received ends what admits began.
+func (c *Client) received(s *session) {
+	c.mu.Lock()
+	s.receiving--
+	c.mu.Unlock()
+	wake(s.progress)
 }
 
 // closedByPeer tells an end that the broker made from one that the network

@@ -53,8 +53,9 @@ type session struct {
 	err      error         // why, valid after lost
 	over     chan struct{} // closed when nothing more is taken and acknowledged
 
-	halted bool // guarded by client.mu: nothing more is sent
-	ending bool // guarded by client.mu: only what waits is sent
+	halted    bool // guarded by client.mu: nothing more is sent or received
+	ending    bool // guarded by client.mu: only what waits is sent
+	receiving int  // guarded by client.mu: messages that are being handed over
 
 	mu   sync.Mutex
 	conn net.Conn
@@ -273,7 +274,7 @@ func (s *session) finish() {
 	s.client.ending(s)
 	timeout := time.NewTimer(s.client.cfg.DrainTimeout)
 	defer timeout.Stop()
-	for !s.client.drained() {
+	for !s.client.haltsAtRest(s) {
 		select {
 		case <-s.progress:
 			continue

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -207,6 +208,7 @@ var damages = []struct {
 	{name: "cut to two pages", damage: func(f *os.File, _ int64) error { return f.Truncate(2 * pageSize) }},
 	{name: "cut to less than two pages", damage: func(f *os.File, _ int64) error { return f.Truncate(pageSize + 100) }},
 	{name: "cut to a few bytes", damage: func(f *os.File, _ int64) error { return f.Truncate(100) }},
+	{name: "cut to nothing", damage: func(f *os.File, _ int64) error { return f.Truncate(0) }},
 	{name: "page numbers beyond the end", damage: func(f *os.File, _ int64) error { return pointBeyond(f) }},
 }
 
@@ -303,13 +305,18 @@ func TestDamageFoundAtOpen(t *testing.T) {
 	}
 }
 
+const halfHeader = "one of the two headers of the store was damaged, what was stored last may be missing"
+
 func TestHarmlessDamage(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		damage func(f *os.File, size int64) error
+		told   []string
 	}{
-		{"one meta page overwritten", func(f *os.File, _ int64) error { return scribble(f, 0, pageSize) }},
-		{"last bytes cut", func(f *os.File, size int64) error { return f.Truncate(size - 3) }},
+		{"none", func(*os.File, int64) error { return nil }, nil},
+		{"first meta page overwritten", func(f *os.File, _ int64) error { return scribble(f, 0, pageSize) }, []string{halfHeader}},
+		{"second meta page overwritten", func(f *os.File, _ int64) error { return scribble(f, pageSize, 2*pageSize) }, []string{halfHeader}},
+		{"last bytes cut", func(f *os.File, size int64) error { return f.Truncate(size - 3) }, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -325,7 +332,15 @@ func TestHarmlessDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			damageFile(t, s.path, tt.damage)
-			s = openStore(t, dir)
+			log := new(logbook)
+			s, err = OpenStore(dir, StoreOptions{Log: zerolog.New(log)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = s.Close() }()
+			if diff := cmp.Diff(tt.told, log.messages(t)); diff != "" {
+				t.Errorf("told: %s", diff)
+			}
 			if s.found.span.count != 100 || asides(t, dir) != 0 {
 				t.Errorf("%d messages, %d files set aside", s.found.span.count, asides(t, dir))
 			}
