@@ -5,8 +5,9 @@
 // device takes it under its lock, where state, payloads and the place in line are made in one step
 // (device.go), and the phone is answered when the receipt says that the event is on disk.
 //
-// One command: [Bridge.Receive] parses it and puts it into that phone's queue (commands.go), the
-// phone's worker judges it by the state, sends the requests (worker.go) and publishes one result.
+// One command: [Bridge.Receive] parses it, judges it by the rules ([policy.Rules]) and puts it into that
+// phone's queue (commands.go), the phone's worker judges it by the state, sends the requests (worker.go)
+// and publishes one result.
 //
 // A command never changes a phone's state: only the phone's next event does. Nothing is ever taken
 // from a retained message. No lock is held during I/O; a device's lock is taken before those of the
@@ -30,7 +31,9 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/bridge/homeassistant"
 	"github.com/phone2mqtt/phone2mqtt/bridge/limit"
 	"github.com/phone2mqtt/phone2mqtt/bridge/payload"
+	"github.com/phone2mqtt/phone2mqtt/bridge/policy"
 	"github.com/phone2mqtt/phone2mqtt/bridge/quiet"
+	"github.com/phone2mqtt/phone2mqtt/bridge/recording"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
@@ -59,13 +62,15 @@ type Config struct {
 	KeyPause      time.Duration
 	CommandTTL    time.Duration
 	ProbeInterval time.Duration
+	Rules         policy.Rules // on commands
 
 	Discovery       bool // tell Home Assistant of the phones, or take back what it was told
 	DiscoveryPrefix string
 
-	Meter   Meter        // nil: nothing is counted
-	Metrics http.Handler // of /metrics; nil: nothing is served there
-	Admin   bool         // /metrics is served by [Bridge.ServeAdmin] only
+	Record  func(recording.Request) // keeps what phones send; nil: nothing is kept
+	Meter   Meter                   // nil: nothing is counted
+	Metrics http.Handler            // of /metrics; nil: nothing is served there
+	Admin   bool                    // /metrics is served by [Bridge.ServeAdmin] only
 }
 
 // Broker takes what is to be published. It is a [mqtt.Client], or in tests one that fails.
@@ -91,6 +96,7 @@ type Bridge struct {
 	listing  sync.Mutex // one change of what is listed at a time; held before a device's lock
 	limiter  *limit.Addresses
 	refusals quiet.Failures
+	pace     *policy.Pace
 	web      *action.Options
 
 	announcer *discovery.Announcer
@@ -115,6 +121,7 @@ func New(cfg Config, broker Broker, records Records, log zerolog.Logger) (*Bridg
 		births:  homeassistant.StatusTopics(cfg.DiscoveryPrefix),
 		seed:    maphash.MakeSeed(),
 		limiter: limit.New(cfg.Rate),
+		pace:    policy.NewPace(cfg.Rules.Rate),
 		web: &action.Options{
 			Timeout:   cfg.PhoneTimeout,
 			KeyPause:  cfg.KeyPause,

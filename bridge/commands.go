@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/phone2mqtt/phone2mqtt/bridge/policy"
 	"github.com/phone2mqtt/phone2mqtt/bridge/queue"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone"
@@ -68,9 +69,23 @@ func (b *Bridge) enqueue(d *device, cmd phone.Command, unread error) {
 		b.conclude(d, j, unreadable(unread))
 		return
 	}
+	if refusal := b.cfg.Rules.Judge(cmd); refusal != nil {
+		// Not in the queue: a forbidden hang-up would end what runs there.
+		b.conclude(d, j, b.forbid(d, cmd, refusal, outcome{}))
+		return
+	}
 	if err := d.queue.Put(j, func() { b.begin(d) }); err != nil {
 		b.conclude(d, j, failed(err))
 	}
+}
+
+// forbid ends a command that a rule forbids, and has it logged: somebody tries what is not to be, or the
+// rule is not as its owner wants it.
+func (b *Bridge) forbid(d *device, cmd phone.Command, refusal *policy.Refusal, o outcome) outcome {
+	if n, ok := b.refusals.Says("rule " + refusal.Rule + " on " + string(d.mac)); ok {
+		b.log.Warn().Str("mac", string(d.mac)).Str("command", cmd.Name).Str("rule", refusal.Rule).Int("times", n).Msg("a rule forbids a command; it is not run")
+	}
+	return o.because("rule", refusal.Text)
 }
 
 // begin starts the phone's worker. It ends when nothing is left to do, so that phones never wait for

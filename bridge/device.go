@@ -58,6 +58,7 @@ type shown struct {
 type origin struct {
 	source netip.Addr
 	token  bool // it carried a valid token
+	asked  asked
 }
 
 var (
@@ -86,6 +87,9 @@ func (b *Bridge) apply(d *device, e *phone.Event, from origin) (receipt *mqtt.Re
 		return nil, false, nil, fmt.Errorf("event of %s from %s: %w", d.mac, from.source, errStrict)
 	}
 	e.Time = time.Now()
+	if b.cfg.Record != nil {
+		defer b.keep(d, d.state, e.Time, from)
+	}
 	if d.state.Repeats(*e, b.cfg.Limits.Repeat) {
 		return b.again(d), true, nil, nil
 	}

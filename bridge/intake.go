@@ -72,12 +72,14 @@ func (b *Bridge) intake(answer *Answer, r *http.Request, source netip.Addr, path
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		return refuse(http.StatusMethodNotAllowed, BadMethod, "method %.20q, expected GET or POST", r.Method)
 	}
+	from := origin{source: source, token: len(b.cfg.Tokens) > 0, asked: asked{r.Method, path, query, r.Proto}}
 	event, err := phone.ParseEvent(words, phone.SplitVariables(query), b.dialect(source))
 	if err != nil {
+		b.keepRefused(from)
 		return unparsed(err)
 	}
 	answer.Event = event.Type
-	answer.Repeat, refused = b.store(event, origin{source: source, token: len(b.cfg.Tokens) > 0})
+	answer.Repeat, refused = b.store(event, from)
 	return refused
 }
 
@@ -125,6 +127,7 @@ func (b *Bridge) store(event phone.Event, from origin) (repeat bool, refused *re
 		d, err := b.deviceOf(event.MAC, from.source)
 		switch {
 		case errors.Is(err, errUnidentified):
+			b.keepRefused(from)
 			return false, &refusal{http.StatusBadRequest, NoPhone, err.Error()}
 		case err != nil:
 			return false, &refusal{http.StatusForbidden, UnknownPhone, err.Error()}

@@ -52,14 +52,21 @@ func (b *Bridge) execute(ctx context.Context, d *device, j queue.Job) outcome {
 	case verdict.Skip, len(requests) == 0:
 		return outcome{status: statusSkipped}
 	}
+	if refusal := b.cfg.Rules.JudgeTyping(cmd, state); refusal != nil {
+		return b.forbid(d, cmd, refusal, outcome{})
+	}
+	// The last of all: only what is sent counts.
+	if refusal := b.pace.Judge(d.mac, cmd, time.Now()); refusal != nil {
+		return b.forbid(d, cmd, refusal, outcome{})
+	}
 	o := b.send(ctx, d, cmd, requests)
 	o.assumed = verdict.Assumed
 	return o
 }
 
-// send makes the requests of a command one after the other. When one fails, or the command's guard no
-// longer holds, the rest is not sent. Guard and address are taken right before each request: while the
-// pause after a key lasted the call may have ended, or another phone got the address.
+// send makes the requests of a command one after the other. When one fails, or guard or rule no longer
+// let it go on, the rest is not sent. They and the address are asked right before each request: while
+// the pause after a key lasted the call may have ended, or another phone got the address.
 func (b *Bridge) send(ctx context.Context, d *device, cmd phone.Command, requests []phone.ActionURI) outcome {
 	o := outcome{status: statusOK}
 	for i, uri := range requests {
@@ -67,8 +74,13 @@ func (b *Bridge) send(ctx context.Context, d *device, cmd phone.Command, request
 			if err := d.web.Ready(ctx); err != nil {
 				return o.because(codeOf(err), fmt.Sprintf("at %s: %s", uri, err))
 			}
-			if verdict := cmd.Judge(d.snapshot()); verdict.Refusal != "" {
+			state := d.snapshot()
+			if verdict := cmd.Judge(state); verdict.Refusal != "" {
 				return o.because("guard", fmt.Sprintf("stopped before %s: %s", uri, verdict.Refusal))
+			}
+			if refusal := b.cfg.Rules.JudgeTyping(cmd, state); refusal != nil {
+				refusal.Text = fmt.Sprintf("stopped before %s: %s", uri, refusal.Text)
+				return b.forbid(d, cmd, refusal, o)
 			}
 		}
 		address, err := b.address(d)

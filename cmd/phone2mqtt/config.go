@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -63,6 +64,12 @@ type config struct {
 		Timeout      time.Duration `default:"5s"`
 		Charset      charset       `default:"gbk"`
 	}
+	Commands commandNames
+	Dial     struct {
+		Allow dialPatterns
+		Deny  dialPatterns
+		Rate  count `default:"30"`
+	}
 	KeyPause      time.Duration `split_words:"true" default:"500ms"`
 	CommandTTL    time.Duration `split_words:"true" default:"15s"`
 	ProbeInterval time.Duration `split_words:"true" default:"60s"`
@@ -77,6 +84,11 @@ type config struct {
 
 	DataDir  storeDir `split_words:"true" default:"data"`
 	StoreMax byteSize `split_words:"true" default:"256MiB"`
+
+	Record struct {
+		Dir   string
+		Plain bool `default:"false"`
+	}
 
 	Log logConfig
 }
@@ -103,6 +115,10 @@ func loadConfig() (config, error) {
 	}
 	if err := c.readSecrets(); err != nil {
 		return config{}, err
+	}
+	c.MQTT.Username = cmp.Or(c.MQTT.Username, c.MQTT.URL.Username)
+	if c.MQTT.Password.reveal() == "" {
+		c.MQTT.Password = c.MQTT.URL.Password
 	}
 	if c.MQTT.ClientID == "" {
 		c.MQTT.ClientID = strings.ReplaceAll(string(c.MQTT.Base), "/", "-")
@@ -190,7 +206,7 @@ func (c *config) check() error {
 	if !c.BrokerAddr.loopback() {
 		return wrong("BROKER_ADDR", "%q is not a loopback address, expected one such as 127.0.0.1:1883: the broker for trying out lets everyone in", c.BrokerAddr)
 	}
-	if c.MQTT.Password != "" && c.MQTT.Username == "" {
+	if c.MQTT.Password.reveal() != "" && c.MQTT.Username == "" {
 		return wrong("MQTT_PASSWORD", "MQTT has no password without a name, expected "+prefix+"_MQTT_USERNAME with it")
 	}
 	if c.AdminAddr != "" && c.AdminAddr == c.HTTP.Addr {

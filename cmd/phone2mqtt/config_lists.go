@@ -23,7 +23,16 @@ func items(list string) []string {
 }
 
 // tokens are the words of which every Action URL must carry one; the first is printed.
-type tokens []string
+type tokens []secret
+
+// reveal are the words themselves.
+func (t tokens) reveal() []string {
+	var words []string
+	for _, token := range t {
+		words = append(words, token.reveal())
+	}
+	return words
+}
 
 // Decode tells the place of a bad token and never the token.
 func (t *tokens) Decode(value string) error {
@@ -51,7 +60,10 @@ func (t *tokens) Decode(value string) error {
 			return fmt.Errorf("token %d is the name of an event, expected a random word", n)
 		}
 	}
-	*t = found
+	*t = nil
+	for _, token := range found {
+		*t = append(*t, newSecret(token))
+	}
 	return nil
 }
 

@@ -80,9 +80,10 @@ func defaults() config {
 	c.HTTP.Rate = 1000
 	c.Learn = true
 	c.Phone.Username = "admin"
-	c.Phone.Password = "admin"
+	c.Phone.Password = newSecret("admin")
 	c.Phone.Timeout = 5 * time.Second
 	c.Phone.Charset = charset(phone.GBK)
+	c.Dial.Rate = 30
 	c.KeyPause = 500 * time.Millisecond
 	c.CommandTTL = 15 * time.Second
 	c.ProbeInterval = time.Minute
@@ -123,9 +124,9 @@ func TestLoadConfig(t *testing.T) {
 				"MQTT_BASE": "home/phones", "BROKER_ADDR": "[::1]:0", "EVENT_FRESH": "1m30s",
 			},
 			func(c *config) {
-				c.MQTT.URL = "wss://broker.lan:443/mqtt"
+				c.MQTT.URL.Address = "wss://broker.lan:443/mqtt"
 				c.MQTT.Username = "bridge"
-				c.MQTT.Password = " #pass,word "
+				c.MQTT.Password = newSecret(" #pass,word ")
 				c.MQTT.Base = "home/phones"
 				c.MQTT.ClientID = "home-phones"
 				c.BrokerAddr = "[::1]:0"
@@ -151,7 +152,7 @@ func TestLoadConfig(t *testing.T) {
 				c.HTTP.Addr = "192.168.0.2:80"
 				c.HTTP.URL = "https://phones.lan:8443"
 				c.HTTP.Rate = 10
-				c.HTTP.Token = tokens{"0123456789abcdef", "ABCDEFGHIJKLMNOP_-"}
+				c.HTTP.Token = tokens{newSecret("0123456789abcdef"), newSecret("ABCDEFGHIJKLMNOP_-")}
 				c.HTTP.Allow = networks{netip.MustParsePrefix("192.168.7.0/24"), netip.MustParsePrefix("fd00::7/128")}
 				c.DefaultEvent = eventName(phone.OffHook)
 			},
@@ -172,12 +173,24 @@ func TestLoadConfig(t *testing.T) {
 				}
 				c.Learn = false
 				c.Phone.Username = "user"
-				c.Phone.Password = "p:w"
+				c.Phone.Password = newSecret("p:w")
 				c.Phone.Timeout = 800 * time.Millisecond
 				c.Phone.Charset = "windows-1252"
 				c.KeyPause = 0
 				c.CommandTTL = 5 * time.Second
 				c.ProbeInterval = 5 * time.Minute
+			},
+		},
+		{
+			"rules on commands",
+			map[string]string{
+				"COMMANDS": "dial, Hangup,clear_missed,", "DIAL_ALLOW": "2XX, 0z!", "DIAL_DENY": "0900[1-57].,+!,112!", "DIAL_RATE": "0",
+			},
+			func(c *config) {
+				c.Commands = commandNames{"dial", "hangup", "clear_missed"}
+				c.Dial.Allow = dialPatterns{"2XX", "0z!"}
+				c.Dial.Deny = dialPatterns{"0900[1-57].", "+!", "112!"}
+				c.Dial.Rate = 0
 			},
 		},
 		{
@@ -239,6 +252,8 @@ func TestVariables(t *testing.T) {
 	inWords := map[string]string{
 		"MQTT_CLIENT_ID": "",
 		"HTTP_URL":       "",
+		"COMMANDS":       "",
+		"DIAL_ALLOW":     "",
 		"HTTP_ALLOW":     "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7,169.254.0.0/16,fe80::/10,127.0.0.0/8,::1",
 	}
 	var want []string

@@ -17,35 +17,42 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// secret is a password.
-type secret string
-
-// Decode takes any text.
-func (s *secret) Decode(value string) error {
-	*s = secret(value)
-	return nil
+// brokerURL is where the broker is. Without an address it is the embedded one.
+type brokerURL struct {
+	Address  string // without the login
+	Username string
+	Password secret
 }
-
-// brokerURL is the address of the broker, empty for the embedded one.
-type brokerURL string
 
 // Decode never repeats the value, which may hold a login.
 func (u *brokerURL) Decode(value string) error {
+	*u = brokerURL{}
 	if strings.EqualFold(value, "embedded") {
-		*u = ""
 		return nil
+	}
+	if written, err := url.Parse(value); err == nil && written.User != nil {
+		password, _ := written.User.Password()
+		u.Username, u.Password = written.User.Username(), newSecret(password)
+		if password != "" && u.Username == "" {
+			return errors.New("a password without a name, expected mqtt://name:password@host")
+		}
+		written.User = nil
+		value = written.String()
 	}
 	parsed, err := mqtt.ParseURL(value)
 	if err != nil {
 		return err
 	}
-	*u = brokerURL(parsed.String())
+	u.Address = parsed.String()
 	return nil
 }
 
+// embedded tells that the broker is our own.
+func (u brokerURL) embedded() bool { return u.Address == "" }
+
 // encrypted tells that the connection uses TLS.
 func (u brokerURL) encrypted() bool {
-	scheme, _, _ := strings.Cut(string(u), "://")
+	scheme, _, _ := strings.Cut(u.Address, "://")
 	return slices.Contains([]string{"mqtts", "ssl", "wss"}, scheme)
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/phone2mqtt/phone2mqtt/bridge"
 	"github.com/phone2mqtt/phone2mqtt/bridge/metrics"
+	"github.com/phone2mqtt/phone2mqtt/bridge/policy"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/mqtt/embedded"
 	"github.com/phone2mqtt/phone2mqtt/phone"
@@ -37,6 +38,7 @@ type parts struct {
 	storeMax int64
 	mqtt     mqtt.Config
 	bridge   bridge.Config
+	record   recordings
 	phones   phonesFile // where bridge.Phones were read
 }
 
@@ -52,13 +54,14 @@ func daemon(ctx context.Context, stderr io.Writer) error {
 		storeMax: int64(cfg.StoreMax),
 		mqtt:     cfg.mqttConfig(),
 		bridge:   cfg.bridgeConfig(),
+		record:   recordings{cfg.Record.Dir, cfg.Record.Plain},
 		phones:   phonesFile{cfg.PhonesFile, cfg.Phones},
 	}
 	if p.bridge.Phones, err = p.phones.read(); err != nil {
 		return usageError{err}
 	}
 	setGarbage(len(p.bridge.Phones))
-	if cfg.MQTT.URL == "" {
+	if cfg.MQTT.URL.embedded() {
 		if p.broker, err = embedded.Listen(string(cfg.BrokerAddr), log); err != nil {
 			return brokerInUse(err, string(cfg.BrokerAddr))
 		}
@@ -106,6 +109,10 @@ func brokerInUse(err error, addr string) error {
 
 // run serves until ctx ends or a part fails, then stops what it started in reverse order.
 func (p parts) run(ctx context.Context, log zerolog.Logger, more ...service) error {
+	record, err := p.record.open(&p.bridge, log)
+	if err != nil {
+		return err
+	}
 	store, err := mqtt.OpenStore(p.dataDir, mqtt.StoreOptions{MaxBytes: p.storeMax, Log: log})
 	if err != nil {
 		return fmt.Errorf("DATA_DIR: %w", err)
@@ -137,6 +144,9 @@ func (p parts) run(ctx context.Context, log zerolog.Logger, more ...service) err
 	services := []service{client.Run, b.Run, p.phones.follow(p.bridge.Phones, b.List, log), serve("intake", p.intake, b, log)}
 	if p.admin != nil {
 		services = append(services, serve("admin", p.admin, http.HandlerFunc(b.ServeAdmin), log))
+	}
+	if record != nil {
+		services = append([]service{record}, services...)
 	}
 	if p.broker != nil {
 		services = append([]service{p.broker.Run}, services...)
@@ -194,10 +204,10 @@ func runAll(ctx context.Context, services ...service) error {
 
 func (c config) mqttConfig() mqtt.Config {
 	return mqtt.Config{
-		URL:      string(c.MQTT.URL),
+		URL:      c.MQTT.URL.Address,
 		ClientID: c.MQTT.ClientID,
 		Username: c.MQTT.Username,
-		Password: string(c.MQTT.Password),
+		Password: c.MQTT.Password.reveal(),
 		TLS:      c.MQTT.TLS,
 	}
 }
@@ -210,21 +220,27 @@ func (c config) bridgeConfig() bridge.Config {
 	b := bridge.Config{
 		Version:       programVersion(),
 		Base:          string(c.MQTT.Base),
-		Embedded:      c.MQTT.URL == "",
+		Embedded:      c.MQTT.URL.embedded(),
 		HTTPURL:       url,
 		Learn:         c.Learn,
-		Tokens:        c.HTTP.Token,
+		Tokens:        c.HTTP.Token.reveal(),
 		Allow:         c.HTTP.Allow,
 		Rate:          int(c.HTTP.Rate),
 		DefaultEvent:  phone.EventType(c.DefaultEvent),
 		Charset:       phone.Charset(c.Phone.Charset),
 		EventFresh:    c.EventFresh,
 		Limits:        phone.Limits{Ring: c.RingLimit, Talk: c.TalkLimit, Repeat: c.RepeatWindow},
-		Login:         action.Login{Username: c.Phone.Username, Password: string(c.Phone.Password)},
+		Login:         action.Login{Username: c.Phone.Username, Password: c.Phone.Password.reveal()},
 		PhoneTimeout:  c.Phone.Timeout,
 		KeyPause:      c.KeyPause,
 		CommandTTL:    c.CommandTTL,
 		ProbeInterval: c.ProbeInterval,
+		Rules: policy.Rules{
+			Commands: c.Commands,
+			Allow:    c.Dial.Allow,
+			Deny:     c.Dial.Deny,
+			Rate:     int(c.Dial.Rate),
+		},
 
 		Discovery:       c.Discovery,
 		DiscoveryPrefix: string(c.DiscoveryPrefix),

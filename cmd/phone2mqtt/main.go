@@ -43,8 +43,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) > 0 {
 		command, args = args[0], args[1:]
 	}
-	if command == "urls" {
+	switch command {
+	case "urls":
 		return urls(args, stdout, stderr)
+	case "replay":
+		return replay(ctx, args, stdout, stderr)
 	}
 	if len(args) > 0 {
 		return usageError{fmt.Errorf("%s: %q is unexpected, expected no argument", command, args[0])}
@@ -62,7 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "-h", "--help", "help":
 		return usage(stdout)
 	}
-	return usageError{fmt.Errorf("unknown command %q, expected none, demo, urls, healthcheck, version or -h", command)}
+	return usageError{fmt.Errorf("unknown command %q, expected none, demo, urls, replay, healthcheck, version or -h", command)}
 }
 
 func usage(w io.Writer) error {
@@ -71,6 +74,8 @@ func usage(w io.Writer) error {
   phone2mqtt                            run the daemon
   phone2mqtt demo                       show it at work: own broker, two simulated phones
   phone2mqtt urls [--all] [--xml] [MAC] print the Action URLs for a phone's web page
+  phone2mqtt replay FILE... [--real-time]
+                                        print what follows from recordings, see RECORD_DIR
   phone2mqtt healthcheck                exit 0 when the running daemon is live
   phone2mqtt version                    print the version
 

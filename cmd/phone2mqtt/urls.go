@@ -49,7 +49,7 @@ func urls(args []string, stdout, stderr io.Writer) error {
 		_, _ = fmt.Fprintf(stderr, "HTTP_URL is not set; guessed %s (%s)\n", page.base, how)
 	}
 	if len(cfg.HTTP.Token) > 0 {
-		page.token = cfg.HTTP.Token[0]
+		page.token = cfg.HTTP.Token[0].reveal()
 	}
 	rows := slices.DeleteFunc(phone.Events(), func(row phone.EventRow) bool { return !all && !row.Essential })
 	if asXML {

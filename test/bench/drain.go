@@ -49,7 +49,7 @@ func measureDrain(ctx context.Context, b *bench) ([]row, error) {
 	}
 	drained := size(file)
 	d.Stop()
-	again, err := b.startDaemon(ctx, mosquitto.Addr, store, "PHONES_FILE="+list)
+	again, err := b.startDaemon(ctx, mosquitto.Addr, store, "DIAL_RATE=0", "PHONES_FILE="+list)
 	if err != nil {
 		return rows, err
 	}
@@ -121,7 +121,7 @@ func (b *bench) drain(ctx context.Context, broker, store, list string, phones []
 		return stand.Daemon{}, nil, err
 	}
 	defer sub.Disconnect(0)
-	d, err := b.startDaemon(ctx, broker, store, "PHONES_FILE="+list)
+	d, err := b.startDaemon(ctx, broker, store, "DIAL_RATE=0", "PHONES_FILE="+list)
 	if err != nil {
 		return stand.Daemon{}, nil, err
 	}
