@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
+)
+
+var daemonFaults = []fault{
+	{name: "daemon-kill", part: theDaemon, strike: killDaemon},
+	{name: "daemon-kill-outage", part: theDaemon, alone: true, strike: killWithoutBroker},
+	{name: "daemon-term", part: theDaemon, strike: terminateDaemon},
+	{name: "daemon-freeze", part: theDaemon, strike: freezeDaemon(3 * time.Second)},
+	{name: "daemon-freeze-30s", part: theDaemon, long: true, strike: freezeDaemon(30 * time.Second)},
+	{name: "daemon-twin", part: theDaemon, strike: startTwin},
+	{name: "client-id", part: theDaemon, alone: true, strike: stealClientID},
+	{name: "descriptors", part: theDaemon, alone: true, plan: plan{limits: "ulimit -n 48"}, strike: exhaustDescriptors},
+}
+
+func killDaemon(ctx context.Context, s *strike) error {
+	s.killDaemon()
+	if err := s.upTo(ctx, 300*time.Millisecond); err != nil {
+		return err
+	}
+	return s.startDaemon(ctx)
+}
+
+// killWithoutBroker kills it twice while what it answered waits in its store only.
+func killWithoutBroker(ctx context.Context, s *strike) error {
+	s.notary.set(func(c *conditions) { c.away = true })
+	s.notary.cut()
+	for range 2 {
+		if err := s.upTo(ctx, time.Second); err != nil {
+			return err
+		}
+		if err := killDaemon(ctx, s); err != nil {
+			return err
+		}
+	}
+	s.notary.set(func(c *conditions) { c.away = false })
+	return nil
+}
+
+func terminateDaemon(ctx context.Context, s *strike) error {
+	s.stopDaemon()
+	return s.startDaemon(ctx)
+}
+
+func freezeDaemon(length time.Duration) func(context.Context, *strike) error {
+	return func(ctx context.Context, s *strike) error {
+		p, from := s.running(), time.Now()
+		if err := p.Signal(syscall.SIGSTOP); err != nil {
+			return err
+		}
+		err := stand.Pause(ctx, length)
+		s.journal.note(func(h *history) { h.frozen = append(h.frozen, span{from, time.Now()}) })
+		return errors.Join(err, p.Signal(syscall.SIGCONT))
+	}
+}
+
+// startTwin starts a second daemon on the same store: it has to end with 1, and the first to go on.
+func startTwin(ctx context.Context, s *strike) error {
+	intake, err := stand.FreeAddr()
+	if err != nil {
+		return err
+	}
+	twin, err := s.spawn(ctx, intake)
+	if err != nil {
+		return err
+	}
+	defer twin.Kill()
+	select {
+	case <-twin.Ended():
+	case <-time.After(stopLimit):
+	}
+	if code := twin.ExitCode(); code != 1 {
+		s.journal.note(func(h *history) {
+			h.other = append(h.other, fmt.Sprintf("a second daemon on the same store: exit %d, want 1", code))
+		})
+	}
+	return nil
+}
+
+// stealClientID has another client take the daemon's session again and again.
+func stealClientID(ctx context.Context, s *strike) error {
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); {
+		thief := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + s.brokerAddr).SetClientID("phone2mqtt").SetAutoReconnect(false))
+		err := stand.Done(thief.Connect())
+		if err == nil {
+			err = s.upTo(ctx, 300*time.Millisecond)
+			thief.Disconnect(0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exhaustDescriptors holds more connections than the daemon may have files open.
+func exhaustDescriptors(ctx context.Context, s *strike) error {
+	for range 100 {
+		c, err := net.DialTimeout("tcp", s.intake, time.Second) //nolint:noctx // on loopback, and ended by its time
+		if err != nil {
+			return err
+		}
+		defer func() { _ = c.Close() }()
+	}
+	return stand.Pause(ctx, 3*time.Second)
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
+)
+
+var phoneFaults = []fault{
+	{name: "phones-hang", part: thePhones, strike: misbehave(hangs)},
+	{name: "phones-reset", part: thePhones, strike: misbehave(resets)},
+	{name: "phones-endless", part: thePhones, strike: misbehave(neverEnds)},
+	{name: "phones-401", part: thePhones, strike: misbehave(refuses)},
+}
+
+var floods = []fault{
+	{name: "flood-events", part: theLoad, plan: plan{more: 32}, strike: floodEvents},
+	{name: "flood-events-outage", part: theLoad, alone: true, plan: plan{more: 32}, strike: floodWithoutBroker},
+	// 10,000 results go before what waits, since somebody waits for them.
+	{name: "flood-commands", part: theLoad, limit: 15 * time.Second, plan: plan{more: 1}, strike: floodCommands},
+	{name: "flood-little-memory", part: theLoad, plan: plan{more: 32, limits: "export GOMEMLIMIT=24MiB"}, strike: floodEvents},
+}
+
+// misbehave has half of the phones' web servers act so for a while.
+func misbehave(how manner) func(context.Context, *strike) error {
+	return func(ctx context.Context, s *strike) error {
+		for _, i := range s.random.Perm(len(s.desks))[:len(s.desks)/2] {
+			s.desks[i].manner.Store(int32(how))
+			defer s.desks[i].manner.Store(int32(obeys))
+		}
+		return stand.Pause(ctx, 4*time.Second)
+	}
+}
+
+// floodEvents has many phones send as fast as they are answered.
+func floodEvents(ctx context.Context, s *strike) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	s.flood(ctx, s.extras)
+	return nil
+}
+
+func floodWithoutBroker(ctx context.Context, s *strike) error {
+	s.notary.set(func(c *conditions) { c.away = true })
+	s.notary.cut()
+	defer s.notary.set(func(c *conditions) { c.away = false })
+	return floodEvents(ctx, s)
+}
+
+// floodCommands sends one phone far more commands than it can take.
+func floodCommands(ctx context.Context, s *strike) error {
+	const commands, clients = 10_000, 4
+	var all sync.WaitGroup
+	for range clients {
+		c := &commander{w: s.world}
+		all.Go(func() {
+			defer c.leave()
+			for range commands / clients {
+				if ctx.Err() == nil {
+					c.dial(s.extras[0])
+				}
+			}
+		})
+	}
+	all.Wait()
+	return ctx.Err()
+}

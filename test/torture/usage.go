@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
+)
+
+// usage is the daemon's memory, in bytes.
+type usage struct{ most, last int64 }
+
+// sample looks at the daemon's memory until ctx ends.
+func (w *world) sample(ctx context.Context) {
+	for stand.Pause(ctx, 100*time.Millisecond) == nil {
+		w.sampleOnce()
+	}
+}
+
+func (w *world) sampleOnce() {
+	rss := residentSet(w.running())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.usage = usage{max(w.usage.most, rss), rss}
+}
+
+// residentSet is RSS in bytes, 0 for a process that has ended.
+func residentSet(p *stand.Process) int64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	var kilobytes int64
+	_, _ = fmt.Sscan(rest, &kilobytes)
+	return kilobytes << 10
+}
+
+// readFigures reads Prometheus' text form: lines without a label.
+func readFigures(page io.Reader) (map[string]float64, error) {
+	found := make(map[string]float64)
+	lines := bufio.NewScanner(page)
+	for lines.Scan() {
+		name, value, ok := strings.Cut(lines.Text(), " ")
+		if !ok || strings.HasPrefix(name, "#") {
+			continue
+		}
+		if n, err := strconv.ParseFloat(value, 64); err == nil {
+			found[name] = n
+		}
+	}
+	return found, lines.Err()
+}
