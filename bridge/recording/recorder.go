@@ -60,10 +60,11 @@ type Recorder struct {
 	cfg   Config
 	clock clock
 	mask  mask
-	files files
 	queue chan queued
-	fails quiet.Failures
 
+	// Of the goroutine that writes.
+	files   files
+	fails   quiet.Failures
 	pages   map[phone.MAC]*page
 	stopped string // the day for which there is no room
 	deleted string // the day that was deleted last

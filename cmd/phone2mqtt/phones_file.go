@@ -74,8 +74,8 @@ func (f phonesFile) follow(present []book.Listing, list func([]book.Listing), lo
 		}
 		watch := watchFile(f.path, log)
 		defer watch.close()
-		// It may have changed since the start read it.
-		settled := time.NewTimer(0)
+		// It may have changed since the start read it, or be changing now.
+		settled := time.NewTimer(settle)
 		defer settled.Stop()
 		complaint := ""
 		for {
