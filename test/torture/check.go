@@ -36,7 +36,7 @@ type violation struct {
 const (
 	// doubt is how long before the end of a connection, or before a fault, an acknowledgement may have
 	// come too late to be remembered: the daemon notes it on disk within 200 ms.
-	doubt = 2 * time.Second
+	doubt = time.Second
 	// tick is the precision of times in payloads.
 	tick = time.Millisecond
 	// margin is what a request may take to the phone after it was judged to be in time.
@@ -63,6 +63,9 @@ func (h *history) judge() []violation {
 	c.checkRequests()
 	c.checkResults()
 	c.checkRecovery()
+	if h.yearsDiffer && !slices.ContainsFunc(h.publications, func(p publication) bool { return p.otherYear }) {
+		c.complain(otherwise, "the daemon's clock never was a year off")
+	}
 	for _, text := range h.other {
 		c.complain(otherwise, "%s", text)
 	}
@@ -71,40 +74,6 @@ func (h *history) judge() []violation {
 
 func (c *check) complain(r rule, format string, args ...any) {
 	c.broken = append(c.broken, violation{r, fmt.Sprintf(format, args...)})
-}
-
-// match finds the phone's request that each published event is of. The daemon stamps an event when it
-// takes it, which is while the phone waits for the answer.
-func (c *check) match() {
-	for i := range c.events {
-		c.perMAC[c.events[i].mac] = append(c.perMAC[c.events[i].mac], i)
-	}
-	for i := range c.publications {
-		p := &c.publications[i]
-		if !p.isEvent() || p.said.Derived {
-			continue
-		}
-		place := c.eventOf(p)
-		if place < 0 {
-			c.complain(otherwise, "%s of %s at %s was sent by no phone", p.said.EventType, p.mac, p.said.Time.Format(stamp))
-			continue
-		}
-		c.sentAs[place] = append(c.sentAs[place], i)
-	}
-}
-
-// eventOf is the place of the newest event that fits, -1 without one. Of an event that a phone gave up
-// nobody knows when the daemon took it.
-func (c *check) eventOf(p *publication) int {
-	for _, i := range slices.Backward(c.perMAC[p.mac]) {
-		e := &c.events[i]
-		began := !p.said.Time.Before(e.sent.Truncate(tick))
-		waited := e.status == 0 || !p.said.Time.After(e.answered)
-		if e.kind == p.said.EventType && began && waited {
-			return i
-		}
-	}
-	return -1
 }
 
 // checkEvents finds what is lost, and events that have two ids.
@@ -167,6 +136,8 @@ func (c *check) checkFreshness() {
 		p := &c.publications[i]
 		at := view{p.connection, p.mac}
 		switch {
+		case c.alwaysFresh && p.topic == "event/late":
+			c.complain(otherwise, "%s of %s at %s went out as a late one", p.said.EventType, p.mac, p.said.Time.Format(stamp))
 		case p.topic == "state":
 			seen[at] = p.said.LastSeen
 		case !p.isEvent() || p.said.Derived || c.aside[p.mac] || p.said.Time.Before(c.damaged):
@@ -246,6 +217,23 @@ func (c *check) recovery() time.Duration {
 		return time.Hour
 	}
 	return first
+}
+
+// greeting is the longest time from when the broker let the daemon in to when the first event that had
+// waited for it went out; 0 when none had.
+func (h *history) greeting() (longest time.Duration) {
+	first := make(map[int]bool)
+	for i := range h.publications {
+		p := &h.publications[i]
+		if !p.isEvent() || first[p.connection] {
+			continue
+		}
+		first[p.connection] = true
+		if came := h.connected[p.connection]; p.said.Time.Before(came) {
+			longest = max(longest, p.at.Sub(came))
+		}
+	}
+	return longest
 }
 
 // stamp is how traces show times.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -28,8 +29,9 @@ func (c *check) checkStates() {
 	}
 }
 
-// checkSettled compares a phone's retained topics with the last event that it was answered, or with
-// one that it sent after that and of which it heard nothing.
+// checkSettled compares a phone's retained topics with the newest event that the daemon took of it. One
+// of which its phone heard nothing may have gone with a process that was killed, but none that was
+// answered.
 func (c *check) checkSettled(mac string, places []int) {
 	state, ok := c.retainedState("settled", c.settled, mac)
 	if !ok {
@@ -38,27 +40,43 @@ func (c *check) checkSettled(mac string, places []int) {
 	if state.LastSeen.IsZero() && c.events[places[0]].sent.After(c.settledAt()) {
 		return // it had said nothing yet
 	}
-	wanted := "nothing"
-	for i := len(places) - 1; i >= 0; i-- {
-		e := &c.events[places[i]]
-		if e.sent.After(c.settledAt()) {
+	shown, newest := c.taken(mac, func(p *publication) bool {
+		return p.said.EventType == state.LastEvent && p.said.Time.Equal(state.LastSeen)
+	}), c.taken(mac, func(p *publication) bool { return c.isAnswered(p) })
+	switch {
+	case newest == nil && shown == nil && state.LastSeen.IsZero():
+	case shown == nil, newest != nil && shown.said.Time.Before(newest.said.Time):
+		wanted := "nothing"
+		if newest != nil {
+			wanted = newest.said.EventType + " at " + newest.said.Time.Format(stamp)
+		}
+		c.complain(wrongState, "%s: the state is of %s at %s, wanted is %s", mac, state.LastEvent, state.LastSeen.Format(stamp), wanted)
+	case shown.said.Time.Before(c.yearChanged) && state.CallState == "idle":
+		// Nobody can tell how long its call went on.
+	case shown.said.CallState != state.CallState:
+		c.complain(wrongState, "%s: call_state %s after an event that said %s", mac, state.CallState, shown.said.CallState)
+	}
+}
+
+// taken is the newest event of a phone, of before the first look, that went out and fits.
+func (c *check) taken(mac string, fits func(*publication) bool) (newest *publication) {
+	for i := range c.publications {
+		p := &c.publications[i]
+		if p.mac != mac || !p.isEvent() || p.said.Derived || p.said.Time.After(c.settledAt()) || !fits(p) {
 			continue
 		}
-		if len(c.sentAs[places[i]]) > 0 {
-			p := &c.publications[c.sentAs[places[i]][0]]
-			if state.LastEvent == e.kind && state.LastSeen.Equal(p.said.Time) {
-				if state.CallState != p.said.CallState {
-					c.complain(wrongState, "%s: call_state %s after an event that said %s", mac, state.CallState, p.said.CallState)
-				}
-				return
-			}
-			wanted = e.String()
-		}
-		if e.status == statusOK {
-			break
+		if newest == nil || !p.said.Time.Before(newest.said.Time) {
+			newest = p
 		}
 	}
-	c.complain(wrongState, "%s: the state is of %s at %s, wanted is %s", mac, state.LastEvent, state.LastSeen.Format(stamp), wanted)
+	return newest
+}
+
+// isAnswered tells that the phone was told that the event is kept.
+func (c *check) isAnswered(p *publication) bool {
+	return slices.ContainsFunc(c.fitting(p), func(i int) bool {
+		return c.events[i].status == statusOK && slices.ContainsFunc(c.sentAs[i], func(n int) bool { return c.publications[n].said.ID == p.said.ID })
+	})
 }
 
 // settledAt is when the first look was taken: before the last calls began.
@@ -86,6 +104,7 @@ func (c *check) retainedState(name string, kept retained, mac string) (state sai
 		c.complain(wrongState, "%s: state of %s is %q", name, mac, kept[mac+"/state"])
 		return state, false
 	}
+	state.asOf(c.settledAt())
 	if got := string(kept[mac+"/call_state"]); got != state.CallState {
 		c.complain(wrongState, "%s: call_state of %s is %q, its state says %q", name, mac, got, state.CallState)
 	}

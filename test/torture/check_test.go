@@ -26,11 +26,11 @@ func good() *history {
 		ends:   []time.Time{at(3000)},
 		limit:  5 * time.Second,
 		events: []event{
-			{mac, "incoming_call", at(1000), at(1010), 200},
-			{other, "dnd_on", at(1005), at(1010), 200},
-			{mac, "call_established", at(2990), at(2999), 200},
-			{mac, "hold", at(3500), at(3700), 0},
-			{mac, "call_terminated", at(5000), at(5010), 200},
+			{mac, "incoming_call", "", at(1000), at(1010), 200},
+			{other, "dnd_on", "", at(1005), at(1010), 200},
+			{mac, "call_established", "", at(2990), at(2999), 200},
+			{mac, "hold", "", at(3500), at(3700), 0},
+			{mac, "call_terminated", "", at(5000), at(5010), 200},
 		},
 		commands: []command{{"t1", mac, "1001", at(9000), at(5100), true}},
 		requests: []request{{mac, "1001", at(5200), false}},
@@ -136,7 +136,19 @@ func TestJudgesEveryPromise(t *testing.T) {
 			h.publications = append(h.publications, answer(3, "t1", 7, 5400))
 		}, nil},
 		"too long until events went out": {func(h *history) { h.limit = time.Second }, []rule{slow}},
-		"exit code":                      {func(h *history) { h.other = append(h.other, "exit 1") }, []rule{otherwise}},
+		"two that were given up":         {func(h *history) { givenUp(h) }, nil},
+		"one given up, with its call": {func(h *history) {
+			h.events[3].callID, h.events[4].kind, h.publications[9].said.EventType, h.publications[9].said.CallID = "call-1", "hold", "hold", "call-1"
+			h.publications[8].said.LastEvent = "hold"
+			h.settled = kept("hold", 5005, "dnd_on", 1007)
+		}, nil},
+		"late, with nothing in its way": {func(h *history) { h.publications[9].topic, h.alwaysFresh = "event/late", true }, []rule{otherwise}},
+		"late, as it had to wait":       {func(h *history) { h.publications[9].topic = "event/late" }, nil},
+		"the clock did not jump":        {func(h *history) { h.yearsDiffer = true }, []rule{otherwise}},
+		"the clock jumped":              {func(h *history) { h.yearsDiffer, h.publications[9].otherYear = true, true }, nil},
+		"a call over a change of years": {func(h *history) { h.publications[9].said.CallState = "talking"; h.yearChanged = at(6000) }, nil},
+		"a call that ended unheard":     {func(h *history) { h.publications[9].said.CallState = "talking" }, []rule{wrongState}},
+		"exit code":                     {func(h *history) { h.other = append(h.other, "exit 1") }, []rule{otherwise}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := good()
@@ -154,10 +166,44 @@ func TestJudgesEveryPromise(t *testing.T) {
 	}
 }
 
+// givenUp has two events of a kind for which the times fit alike.
+func givenUp(h *history) {
+	h.events = append(h.events,
+		event{mac, "mute", "call-1", at(6000), at(6010), 0}, event{mac, "unmute", "call-1", at(6020), at(6030), 0},
+		event{mac, "mute", "call-2", at(6040), at(6090), 200})
+	first, second := sent(2, mac, "m", "mute", 6080), sent(2, mac, "n", "mute", 6081)
+	first.said.CallID, second.said.CallID = "call-2", "call-1"
+	h.publications = append(h.publications, state(2, mac, "mute", 6080), first, state(2, mac, "mute", 6081), second)
+	h.settled = kept("mute", 6081, "dnd_on", 1007)
+}
+
 // unanswered lets the daemon have taken the event that its phone gave up.
 func unanswered(h *history) {
 	h.events = h.events[:4]
 	h.publications = append(h.publications[:8], later(state(2, mac, "hold", 3600), 4200), later(sent(2, mac, "h", "hold", 3600), 4201), h.publications[10])
 	h.settled = kept("hold", 3600, "dnd_on", 1007)
 	h.limit = 0
+}
+
+func TestTimesOfAnotherYear(t *testing.T) {
+	for off, wantOff := range map[time.Duration]bool{0: false, year: true, -year: true} {
+		s := said{Time: at(5).Add(off), LastSeen: at(7).Add(off)}
+		otherYear := s.asOf(at(900))
+		if got, want := s, (said{Time: at(5), LastSeen: at(7)}); !cmp.Equal(got, want) || otherYear != wantOff {
+			t.Errorf("off by %s: got %v, otherYear %t", off, got, otherYear)
+		}
+	}
+	var never said
+	if never.asOf(at(0)) || !never.Time.IsZero() {
+		t.Errorf("a time that was not given became %s", never.Time)
+	}
+}
+
+// The clock of a greeting is that of the broker's answer, and only an event that came before it waited.
+func TestGreeting(t *testing.T) {
+	h := good()
+	h.connected = map[int]time.Time{1: at(500), 2: at(4000)}
+	if got, want := h.greeting(), 101*time.Millisecond; got != want {
+		t.Errorf("the event of before the second connection went out %s after it began, want %s", got, want)
+	}
 }

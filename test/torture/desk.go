@@ -61,7 +61,7 @@ func (d *desk) close() {
 
 // send sends one event and returns the answer's status, 0 when there is none.
 func (d *desk) send(ctx context.Context, intake, kind, callID string) (status int) {
-	place := d.journal.begins(d.mac, kind)
+	place := d.journal.begins(d.mac, kind, callID)
 	defer func() { d.journal.answered(place, status) }()
 	ctx, cancel := context.WithTimeout(ctx, phoneTimeout)
 	defer cancel()

@@ -16,6 +16,7 @@ const (
 	theBroker part = "broker"
 	theLink   part = "network"
 	theDisk   part = "disk"
+	theClock  part = "clock"
 	thePhones part = "phones"
 	theLoad   part = "load"
 )
@@ -28,6 +29,7 @@ type fault struct {
 	plan   plan
 	limit  time.Duration // for an event sent after it to be acknowledged; 0: usual
 	alone  bool          // it does not go with another one
+	ends   bool          // the daemon does not outlive it
 	strike func(context.Context, *strike) error
 }
 
@@ -52,7 +54,7 @@ func (s *strike) upTo(ctx context.Context, longest time.Duration) error {
 // faults in the order of the table.
 func faults() []fault {
 	var all []fault
-	for _, group := range [][]fault{daemonFaults, brokerFaults, networkFaults, diskFaults, phoneFaults, floods} {
+	for _, group := range [][]fault{daemonFaults, brokerFaults, networkFaults, diskFaults, clockFaults, phoneFaults, floods} {
 		all = append(all, group...)
 	}
 	return all

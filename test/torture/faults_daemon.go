@@ -14,9 +14,9 @@ import (
 )
 
 var daemonFaults = []fault{
-	{name: "daemon-kill", part: theDaemon, strike: killDaemon},
-	{name: "daemon-kill-outage", part: theDaemon, alone: true, strike: killWithoutBroker},
-	{name: "daemon-term", part: theDaemon, strike: terminateDaemon},
+	{name: "daemon-kill", part: theDaemon, ends: true, strike: killDaemon},
+	{name: "daemon-kill-outage", part: theDaemon, alone: true, ends: true, strike: killWithoutBroker},
+	{name: "daemon-term", part: theDaemon, ends: true, strike: terminateDaemon},
 	{name: "daemon-freeze", part: theDaemon, strike: freezeDaemon(3 * time.Second)},
 	{name: "daemon-freeze-30s", part: theDaemon, long: true, strike: freezeDaemon(30 * time.Second)},
 	{name: "daemon-twin", part: theDaemon, strike: startTwin},

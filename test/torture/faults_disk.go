@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,10 +13,10 @@ import (
 var diskFaults = []fault{
 	{name: "disk-full", part: theDisk, plan: plan{smallDisk: true}, strike: fillDisk},
 	{name: "disk-slow", part: theDisk, plan: plan{variant: slowDisk}, strike: func(ctx context.Context, _ *strike) error {
-		return stand.Pause(ctx, 4*time.Second)
+		return stand.Pause(ctx, 3*time.Second)
 	}},
-	{name: "power-cut", part: theDaemon, alone: true, plan: plan{variant: syncedCopy}, strike: cutPower},
-	{name: "store-damaged", part: theDaemon, alone: true, strike: damageStore},
+	{name: "power-cut", part: theDaemon, alone: true, plan: plan{variant: syncedCopy}, ends: true, strike: cutPower},
+	{name: "store-damaged", part: theDaemon, alone: true, ends: true, strike: damageStore},
 }
 
 // fillDisk leaves no byte for the store for a while.
@@ -56,14 +57,11 @@ func cutPower(ctx context.Context, s *strike) error {
 
 func (w *world) storeFile() string { return filepath.Join(w.store, "outbox.db") }
 
-// damages are ways in which a file is not what it was.
+// damages are ways in which a file is not what it was. Rounds have them in turn.
 var damages = []func(*strike, []byte) []byte{
-	func(s *strike, b []byte) []byte { // a page
-		page := s.random.IntN(len(b)/pageSize) * pageSize
-		for i := range pageSize {
-			b[page+i] = byte(s.random.Uint32())
-		}
-		return b
+	func(s *strike, b []byte) []byte { return s.scribble(b, s.random.IntN(len(b)/pageSize)) },
+	func(s *strike, b []byte) []byte { // the page that lists what is free, by its number in the first header
+		return s.scribble(b, int(binary.LittleEndian.Uint64(b[48:]))%(len(b)/pageSize))
 	},
 	func(s *strike, b []byte) []byte { // some bytes anywhere
 		for range 20 {
@@ -71,14 +69,22 @@ var damages = []func(*strike, []byte) []byte{
 		}
 		return b
 	},
-	func(_ *strike, b []byte) []byte { clear(b[:2*pageSize]); return b },                // both meta pages
-	func(_ *strike, b []byte) []byte { clear(b[pageSize : 2*pageSize]); return b },      // one of them
+	func(_ *strike, b []byte) []byte { clear(b[:2*pageSize]); return b },                // both headers
+	func(s *strike, b []byte) []byte { return s.scribble(b, s.random.IntN(2)) },         // one of them
 	func(s *strike, b []byte) []byte { return b[:len(b)/2+s.random.IntN(len(b)/2)] },    // the end is missing
 	func(*strike, []byte) []byte { return nil },                                         // all of it is
 	func(*strike, []byte) []byte { return []byte("this is no database, but a letter") }, // foreign content
 }
 
 const pageSize = 4096
+
+// scribble overwrites a page.
+func (s *strike) scribble(b []byte, page int) []byte {
+	for i := range pageSize {
+		b[page*pageSize+i] = byte(s.random.Uint32())
+	}
+	return b
+}
 
 // damageStore kills the daemon while events wait for the broker, and spoils the file.
 func damageStore(ctx context.Context, s *strike) error {
@@ -93,7 +99,7 @@ func damageStore(ctx context.Context, s *strike) error {
 	if err != nil {
 		return err
 	}
-	text = damages[s.random.IntN(len(damages))](s, text)
+	text = damages[s.round%len(damages)](s, text)
 	if err := os.WriteFile(s.storeFile(), text, 0o600); err != nil {
 		return err
 	}

@@ -12,11 +12,12 @@ var networkFaults = []fault{
 	{name: "net-cable", part: theLink, long: true, limit: silent, strike: stall(up, down)},
 	{name: "net-deaf-broker", part: theLink, long: true, limit: silent, strike: stall(up)},
 	{name: "net-deaf-daemon", part: theLink, long: true, limit: silent, strike: stall(down)},
-	{name: "net-delay", part: theLink, strike: during(5*time.Second, func(_ *strike, c *conditions) {
+	{name: "net-delay", part: theLink, strike: during(4*time.Second, func(_ *strike, c *conditions) {
 		c.delay, c.jitter = 200*time.Millisecond, 200*time.Millisecond
 	})},
-	{name: "net-slow", part: theLink, limit: silent, strike: during(8*time.Second, func(_ *strike, c *conditions) { c.rate = 1000 })},
-	{name: "net-garbage", part: theLink, strike: garble},
+	{name: "net-slow", part: theLink, limit: silent, strike: during(6*time.Second, func(_ *strike, c *conditions) { c.rate = 1000 })},
+	// After a byte too many a side may wait for the rest of a packet that never comes.
+	{name: "net-garbage", part: theLink, limit: silent, strike: garble},
 	{name: "net-bytes", part: theLink, strike: cutAfterBytes},
 }
 
@@ -65,7 +66,7 @@ func garble(ctx context.Context, s *strike) error {
 func cutAfterBytes(ctx context.Context, s *strike) error {
 	s.notary.set(func(c *conditions) { c.cutAfter = func() int { return 50 + s.random.IntN(20_000) } })
 	s.notary.cut()
-	err := stand.Pause(ctx, 5*time.Second)
+	err := stand.Pause(ctx, 4*time.Second)
 	s.notary.set(func(c *conditions) { c.cutAfter = nil })
 	s.notary.cut()
 	return err

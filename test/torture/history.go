@@ -13,13 +13,17 @@ type history struct {
 	publications []publication // in the order in which they went to the broker
 	commands     []command
 	requests     []request
-	observed     map[string]bool // ids of events that a subscriber got
-	ends         []time.Time     // of connections between daemon and broker
+	observed     map[string]bool   // ids of events that a subscriber got
+	connected    map[int]time.Time // when the broker let the daemon in, by connection
+	ends         []time.Time       // of connections between daemon and broker
 	faults       []span
 	deaths       []time.Time     // SIGKILL of the daemon
 	frozen       []span          // the daemon did not run
 	damaged      time.Time       // the store was damaged; zero: it was not
 	damageLogged bool            // the daemon said so
+	alwaysFresh  bool            // no event was held up so long that it may have gone out as a late one
+	yearsDiffer  bool            // the daemon's wall clock was off by a year for a while
+	yearChanged  time.Time       // the daemon was started again with a wall clock that was a year off
 	aside        map[string]bool // phones of which the daemon said that it set a message aside
 	settled      retained        // what the broker keeps after the fault, with nothing sent since
 	lookedAt     time.Time       // when that was asked
@@ -35,10 +39,10 @@ func (s span) holds(t time.Time) bool { return !t.Before(s.from) && !t.After(s.t
 
 // event is one Action URL request of a phone. A phone sends one after the other.
 type event struct {
-	mac, kind string
-	sent      time.Time
-	answered  time.Time // or given up
-	status    int       // 0: no answer
+	mac, kind, callID string
+	sent              time.Time
+	answered          time.Time // or given up
+	status            int       // 0: no answer
 }
 
 // publication is one PUBLISH of the daemon.
@@ -47,6 +51,7 @@ type publication struct {
 	topic      string // below the root and the phone: event, state, …
 	mac        string // or bridge
 	said       said
+	otherYear  bool      // the daemon's clock was off by one
 	sum        uint64    // of the payload
 	at         time.Time // it was passed on
 	confirmed  time.Time // the broker acknowledged it
@@ -59,12 +64,12 @@ type said struct {
 	EventType   string    `json:"event_type"`
 	Derived     bool      `json:"derived"`
 	Time        time.Time `json:"time"`
+	CallID      string    `json:"call_id"`
 	CallState   string    `json:"call_state"`
 	LastEvent   string    `json:"last_event"`
 	LastSeen    time.Time `json:"last_seen"`
 	Transaction string    `json:"transaction"`
 	Repeated    bool      `json:"repeated"`
-	Code        string    `json:"code"`
 	Calls       []struct {
 		ID string `json:"call_id"`
 	} `json:"calls"`
@@ -107,10 +112,13 @@ func newPublication(m message) (p publication, ok bool) {
 	p.sum = sum.Sum64()
 	switch topic {
 	case "event", "event/late", "result":
-		return p, json.Unmarshal(m.payload, &p.said) == nil
+		err := json.Unmarshal(m.payload, &p.said)
+		p.otherYear = p.said.asOf(time.Now())
+		return p, err == nil
 	case "state":
 		// That of the bridge is no JSON, and has no times to be read.
 		_ = json.Unmarshal(m.payload, &p.said)
+		p.otherYear = p.said.asOf(time.Now())
 		return p, true
 	}
 	return p, false

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,7 +15,7 @@ type journal struct {
 }
 
 func newJournal() *journal {
-	return &journal{h: history{observed: make(map[string]bool)}, byCommand: make(map[string]int)}
+	return &journal{h: history{observed: make(map[string]bool), connected: make(map[int]time.Time)}, byCommand: make(map[string]int)}
 }
 
 // note changes the history under the lock.
@@ -31,19 +32,15 @@ func (j *journal) copied() *history {
 	h := j.h
 	h.events, h.publications = slices.Clone(h.events), slices.Clone(h.publications)
 	h.commands, h.requests = slices.Clone(h.commands), slices.Clone(h.requests)
-	observed := make(map[string]bool, len(h.observed))
-	for id := range h.observed {
-		observed[id] = true
-	}
-	h.observed = observed
+	h.observed, h.connected = maps.Clone(h.observed), maps.Clone(h.connected)
 	return &h
 }
 
 // begins notes that a phone sends an event, and returns its place.
-func (j *journal) begins(mac, kind string) (place int) {
+func (j *journal) begins(mac, kind, callID string) (place int) {
 	j.note(func(h *history) {
 		place = len(h.events)
-		h.events = append(h.events, event{mac: mac, kind: kind, sent: time.Now()})
+		h.events = append(h.events, event{mac: mac, kind: kind, callID: callID, sent: time.Now()})
 	})
 	return place
 }

@@ -81,6 +81,7 @@ const commandLife = 4 * time.Second
 type commander struct {
 	w      *world
 	client paho.Client
+	last   paho.Token // of the newest command
 }
 
 // order publishes commands, so many a second in all, until ctx ends.
@@ -103,7 +104,14 @@ func (c *commander) dial(d *desk) {
 	c.w.journal.commands(cmd)
 	text := fmt.Sprintf(`{"number":%q,"transaction":%q,"expires_at":%q}`, cmd.number, cmd.transaction, cmd.expires.UTC().Format("2006-01-02T15:04:05.000Z"))
 	// Whether the broker has it shows in what it gives to the daemon.
-	c.client.Publish(root+d.mac+"/set/dial", 1, false, text)
+	c.last = c.client.Publish(root+d.mac+"/set/dial", 1, false, text)
+}
+
+// flush waits until the broker has all commands, as far as it takes them.
+func (c *commander) flush() {
+	if c.last != nil {
+		c.last.WaitTimeout(stand.Patience)
+	}
 }
 
 // there connects when the client before has lost its connection: one of paho's that connects again by

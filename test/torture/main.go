@@ -2,11 +2,12 @@
 // between them, the disk and the phones under load, one after the other or in pairs, and then checks the
 // history of what everybody saw.
 //
-//	go run ./test/torture [--fault all|short|NAME,NAME] [--rounds N] [--seed N] [--pairs N] [--soak 30m] [--broken NAME]
+//	go run ./test/torture [--fault all|short|NAME,NAME] [--rounds N] [--seed N] [--pairs N] [--soak 30m] [--broken NAME] [--save FILE]
+//	go run ./test/torture --add FILE,FILE
 //
 // The daemon and mosquitto are the real ones, as processes; phones are simulated. Between daemon and
 // broker stands a notary that notes each PUBLISH and each PUBACK and is also the network that breaks.
-// A table row for each fault goes to stdout. Any broken promise makes the exit code 1, and leaves a trace
+// A table row for each fault goes to stdout; runs that were saved add up to one table. Any broken promise makes the exit code 1, and leaves a trace
 // and the daemon's log behind, whose place is told with the seed.
 //
 // It promises to judge by what went over the wire alone, to end whatever it started, and to be able to
@@ -50,6 +51,7 @@ type torture struct {
 	dir      string
 	seed     uint64
 	mistake  string
+	results  string // file for them, or none
 	programs map[variant]string
 	out      io.Writer
 	broken   bool
@@ -64,8 +66,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	pairs := flags.Int("pairs", 0, "so many pairs of faults, drawn by the seed, beside or instead (--rounds 0) of single ones")
 	soak := flags.Duration("soak", 0, "instead of all that: one world, with one fault after the other, for so long")
 	mistake := flags.String("broken", "", "break the daemon on purpose: "+strings.Join(slices.Sorted(maps.Keys(mistakes)), ", "))
+	save := flags.String("save", "", "append the results to this file, for --add")
+	sum := flags.String("add", "", "run nothing, print the table of these files of results")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *sum != "" {
+		return add(strings.Split(*sum, ","), out)
 	}
 	if _, ok := mistakes[*mistake]; !ok && *mistake != "" {
 		return fmt.Errorf("--broken %s is not known", *mistake)
@@ -78,7 +85,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	t := &torture{dir: dir, seed: *seed, mistake: *mistake, programs: make(map[variant]string), out: out}
+	t := &torture{dir: dir, seed: *seed, mistake: *mistake, results: *save, programs: make(map[variant]string), out: out}
 	if t.seed == 0 {
 		t.seed = rand.Uint64N(1 << 32)
 	}
@@ -163,14 +170,19 @@ func (t *torture) rounds(ctx context.Context, fs []fault, times int) error {
 	r := &row{name: nameOf(fs), broken: make(map[rule]int)}
 	for n := range times {
 		o, err := t.play(ctx, fs, n)
-		if errors.Is(err, errUnable) {
-			r.skipped = err.Error()
-			break
+		one := result{Fault: r.name, Seed: t.seed, Round: n}
+		switch {
+		case errors.Is(err, errUnable):
+			one.Skipped = err.Error()
+		case err != nil:
+			return err
+		default:
+			one = o.result(one)
 		}
-		if err != nil {
+		r.add(one)
+		if err := one.save(t.results); err != nil {
 			return err
 		}
-		r.add(o)
 		for i, v := range o.violations {
 			if i < 10 {
 				fmt.Fprintf(os.Stderr, "%s, round %d: %s: %s\n", r.name, n, v.rule, v.text)

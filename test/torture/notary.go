@@ -311,6 +311,8 @@ func (c *connection) passes(d direction, p packet) {
 			said.connection = c.number
 			c.published[m.id] = c.notary.journal.publishes(said)
 		}
+	case d == down && p.kind() == typeConnack:
+		c.notary.journal.note(func(h *history) { h.connected[c.number] = time.Now() })
 	case d == down && p.kind() == typePuback:
 		c.mu.Lock()
 		place, ok := c.published[p.id()]

@@ -54,7 +54,7 @@ func look(ctx context.Context, broker string) (retained, error) {
 	// What it keeps comes at once; a moment without any means that it was all.
 	for before := -1; before != len(kept); {
 		before = len(kept)
-		if err := stand.Pause(ctx, 200*time.Millisecond); err != nil {
+		if err := stand.Pause(ctx, 150*time.Millisecond); err != nil {
 			return nil, err
 		}
 		messages, err := r.Messages()

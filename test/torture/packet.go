@@ -9,6 +9,7 @@ import (
 
 // Control packet types (MQTT 3.1.1, 2.2.1) that are looked into.
 const (
+	typeConnack   = 2
 	typePublish   = 3
 	typePuback    = 4
 	typeSubscribe = 8

@@ -25,7 +25,7 @@ const (
 
 const (
 	// before and after the fault there is load for so long.
-	before, after = 1200 * time.Millisecond, 2 * time.Second
+	before, after = 700 * time.Millisecond, 700 * time.Millisecond
 	// settling is how long it may take until all that waits is out.
 	settling = 60 * time.Second
 	// answering is the same for the results of commands, after that.
@@ -55,7 +55,7 @@ func (t *torture) play(ctx context.Context, fs []fault, round int) (o outcome, e
 	name := fmt.Sprintf("%s-%d", nameOf(fs), round)
 	sum := fnv.New64a()
 	_, _ = fmt.Fprint(sum, name)
-	w := &world{plan: merged(fs), dir: filepath.Join(t.dir, name), seed: t.seed ^ sum.Sum64(), eventsPerSecond: eventsPerSecond, commandsPerSecond: commandsPerSecond}
+	w := &world{plan: merged(fs), dir: filepath.Join(t.dir, name), seed: t.seed ^ sum.Sum64(), round: round, eventsPerSecond: eventsPerSecond, commandsPerSecond: commandsPerSecond}
 	if w.program, err = t.programOf(ctx, w.variant); err != nil {
 		return o, err
 	}
@@ -68,11 +68,12 @@ func (t *torture) play(ctx context.Context, fs []fault, round int) (o outcome, e
 		}
 	}()
 	defer w.tearDown()
-	if err := build(ctx, w, phones); err != nil {
-		return o, err
+	err = build(ctx, w, phones)
+	if err == nil {
+		err = w.live(ctx, fs)
 	}
-	if err := w.live(ctx, fs); err != nil {
-		return o, fmt.Errorf("%s: %w; the daemon says: %s", name, err, lastLines(w.logText()))
+	if err != nil {
+		return o, fmt.Errorf("%s, of which the daemon says %q: %w", name, lastLines(w.logText()), err)
 	}
 	o.history = w.concluded(fs)
 	o.violations = o.history.judge()
@@ -143,7 +144,9 @@ func (w *world) live(ctx context.Context, fs []fault) error {
 
 // strike has all faults strike at about the same time, and notes from when to when.
 func (w *world) strike(ctx context.Context, fs []fault) error {
-	from, struck := time.Now(), uint64(len(w.journal.copied().faults))
+	var struck uint64
+	w.journal.note(func(h *history) { struck = uint64(len(h.faults)) })
+	from := time.Now()
 	failures := make([]error, len(fs))
 	var all sync.WaitGroup
 	for i, f := range fs {
@@ -174,7 +177,7 @@ func (w *world) settle(ctx context.Context) error {
 		}
 	}
 	// States that are clean are published again after the rest, and paced.
-	if err := stand.Pause(ctx, 500*time.Millisecond); err != nil {
+	if err := stand.Pause(ctx, 300*time.Millisecond); err != nil {
 		return err
 	}
 	for end := time.Now().Add(answering); time.Now().Before(end) && w.journal.copied().awaits(); {
@@ -198,6 +201,7 @@ func (h *history) awaits() bool {
 }
 
 func (w *world) lookAt(ctx context.Context, where func(*history) *retained) error {
+	begun := time.Now()
 	kept, err := look(ctx, w.brokerAddr)
 	if err != nil {
 		return err
@@ -205,7 +209,7 @@ func (w *world) lookAt(ctx context.Context, where func(*history) *retained) erro
 	w.journal.note(func(h *history) {
 		*where(h) = kept
 		if h.lookedAt.IsZero() {
-			h.lookedAt = time.Now()
+			h.lookedAt = begun
 		}
 	})
 	return nil

@@ -13,19 +13,19 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
-// soak keeps one world under load, with faults that the seed draws, and prints now and then what the
-// daemon uses. Then the history of the whole time is judged.
+// soak keeps one world under load, with faults that the seed draws and that one daemon outlives, and
+// prints now and then what it uses. Then the history of the whole time is judged.
 func (t *torture) soak(ctx context.Context, chosen []fault, length time.Duration) (err error) {
 	var able []fault
 	for _, f := range chosen {
-		if f.plan.variant == asReleased && f.plan.limits == "" && !f.plan.smallDisk && f.plan.more == 0 && !f.long && f.name != "store-damaged" {
+		if !f.ends && !f.long && f.plan.variant == asReleased && f.plan.limits == "" && !f.plan.smallDisk {
 			able = append(able, f)
 		}
 	}
 	if len(able) == 0 {
 		return errors.New("none of these faults can be repeated in one world")
 	}
-	w := &world{dir: filepath.Join(t.dir, "soak"), seed: t.seed, eventsPerSecond: 100, commandsPerSecond: 10}
+	w := &world{plan: plan{more: 8}, dir: filepath.Join(t.dir, "soak"), seed: t.seed, eventsPerSecond: 100, commandsPerSecond: 10}
 	if w.program, err = t.programOf(ctx, asReleased); err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (t *torture) soak(ctx context.Context, chosen []fault, length time.Duration
 	}
 	h := w.concluded(able)
 	o := outcome{history: h, violations: h.judge()}
-	fmt.Fprintf(t.out, "\n%d events, %d commands, %d broken promises\n", len(h.events), len(h.commands), len(o.violations))
+	fmt.Fprintf(t.out, "\n%d faults, %d events, %d commands, %d broken promises\n", len(h.faults), len(h.events), len(h.commands), len(o.violations))
 	for i, v := range o.violations {
 		if i < 20 {
 			fmt.Fprintf(os.Stderr, "soak: %s: %s\n", v.rule, v.text)
@@ -62,7 +62,7 @@ func (w *world) suffer(ctx context.Context, t *torture, able []fault, length tim
 	load.Go(func() { w.order(loading) })
 	fmt.Fprintln(t.out, "| minute | fault before | goroutines | open files | RSS | store |\n|---|---|---|---|---|---|")
 	random := rand.New(rand.NewPCG(w.seed, 3))
-	begun, every := time.Now(), max(length/30, 10*time.Second)
+	begun, every := time.Now(), max(length/15, 10*time.Second)
 	next := begun
 	for time.Since(begun) < length {
 		f := able[random.IntN(len(able))]

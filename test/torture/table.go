@@ -15,48 +15,54 @@ type row struct {
 	broken           map[rule]int
 	unseen, aside    int
 	recovery         time.Duration // the longest
+	greeting         time.Duration // the longest
 	usage            usage         // the greatest
 	skipped          string        // why it could not be made
 }
 
-func (r *row) add(o outcome) {
-	r.rounds++
-	r.events += len(o.history.events)
-	for i := range o.history.events {
-		if o.history.events[i].status == statusOK {
-			r.answered++
-		}
+func (r *row) add(one result) {
+	if one.Skipped != "" {
+		r.skipped = one.Skipped
+		return
 	}
-	for i := range o.history.commands {
-		if !o.history.commands[i].delivered.IsZero() {
-			r.commands++
-		}
+	r.join(&row{
+		rounds: 1, events: one.Events, answered: one.Answered, commands: one.Commands, broken: one.Broken,
+		unseen: one.Unseen, aside: one.Aside, recovery: one.Recovery, greeting: one.Greeting, usage: one.Usage,
+	})
+}
+
+// join adds all that another row has.
+func (r *row) join(other *row) {
+	r.rounds += other.rounds
+	r.events += other.events
+	r.answered += other.answered
+	r.commands += other.commands
+	for rule, n := range other.broken {
+		r.broken[rule] += n
 	}
-	for _, v := range o.violations {
-		r.broken[v.rule]++
-	}
-	r.unseen += o.history.unseen()
-	r.aside += len(o.history.aside)
-	r.recovery = max(r.recovery, o.recovery)
-	r.usage = usage{max(r.usage.most, o.usage.most), max(r.usage.last, o.usage.last)}
+	r.unseen += other.unseen
+	r.aside += other.aside
+	r.recovery = max(r.recovery, other.recovery)
+	r.greeting = max(r.greeting, other.greeting)
+	r.usage = usage{max(r.usage.Most, other.usage.Most), max(r.usage.Last, other.usage.Last)}
 }
 
 // printHead begins the table, which is markdown.
 func printHead(out io.Writer) {
-	fmt.Fprintln(out, "| fault | rounds | events | answered 200 | lost | twice | order | state | commands | twice | late | no result | two results | other | set aside of phones | lost by the broker | recovery | RSS most, after |")
-	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(out, "| fault | n | events | 200 | lost | twice | order | state | cmds | twice | late | none | two | other | aside | unseen | back | first | RSS |")
+	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 }
 
 func (r *row) print(out io.Writer) {
-	if r.skipped != "" {
-		fmt.Fprintf(out, "| %s | skipped: %s |\n", r.name, r.skipped)
+	if r.rounds == 0 {
+		fmt.Fprintf(out, "| `%s` | skipped: %s |\n", r.name, r.skipped)
 		return
 	}
 	b := r.broken
-	fmt.Fprintf(out, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %.1f s | %d, %d MiB |\n",
+	fmt.Fprintf(out, "| `%s` | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %.1f s | %.2f s | %d, %d |\n",
 		r.name, r.rounds, r.events, r.answered, b[lost], b[doubled], b[disordered], b[stale]+b[wrongState],
 		r.commands, b[ranTwice], b[ranLate], b[noResult], b[twoResults], b[slow]+b[otherwise],
-		r.aside, r.unseen, r.recovery.Seconds(), r.usage.most>>20, r.usage.last>>20)
+		r.aside, r.unseen, r.recovery.Seconds(), r.greeting.Seconds(), r.usage.Most>>20, r.usage.Last>>20)
 }
 
 func (r *row) violations() (n int) {

@@ -14,7 +14,10 @@ import (
 )
 
 // usage is the daemon's memory, in bytes.
-type usage struct{ most, last int64 }
+type usage struct {
+	Most int64 `json:"most"`
+	Last int64 `json:"last"`
+}
 
 // sample looks at the daemon's memory until ctx ends.
 func (w *world) sample(ctx context.Context) {
@@ -27,7 +30,7 @@ func (w *world) sampleOnce() {
 	rss := residentSet(w.running())
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.usage = usage{max(w.usage.most, rss), rss}
+	w.usage = usage{max(w.usage.Most, rss), rss}
 }
 
 // residentSet is RSS in bytes, 0 for a process that has ended.

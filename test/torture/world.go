@@ -37,6 +37,7 @@ type world struct {
 	plan
 	dir, store        string
 	seed              uint64
+	round             int
 	program           string
 	intake            string
 	brokerAddr        string

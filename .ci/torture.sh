@@ -1,0 +1,19 @@
+#!/bin/bash
+# The daemon under torture, in short: two rounds of the faults that take little time, and one with a
+# daemon that was broken on purpose. All faults: go run ./test/torture --rounds 20 --pairs 60
+# Arguments go to the first run, such as --seed 1.
+source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
+
+quick=daemon-kill,daemon-kill-outage,daemon-term,daemon-twin,client-id,broker-kill,broker-emptied
+quick+=,net-cut,net-garbage,net-bytes,disk-full,power-cut,store-damaged,phones-401,flood-commands
+
+section "torture"
+debian mosquitto=mosquitto || fail "the torture needs this"
+go build -o "$work/torture" ./test/torture
+"$work/torture" --fault "$quick" --rounds 2 "$@"
+
+section "torture: a broken daemon is caught"
+if TMPDIR=$work "$work/torture" --broken result --fault daemon-twin >"$work/output" 2>&1; then
+	fail "a daemon that sends each result twice was not caught"
+fi
+grep -m 1 'two result' "$work/output" || { tail -n 30 "$work/output" >&2; fail "the torture ended for another reason"; }
