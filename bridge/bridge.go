@@ -28,6 +28,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/phone2mqtt/phone2mqtt/bridge/discovery"
+	"github.com/phone2mqtt/phone2mqtt/bridge/gate"
 	"github.com/phone2mqtt/phone2mqtt/bridge/homeassistant"
 	"github.com/phone2mqtt/phone2mqtt/bridge/limit"
 	"github.com/phone2mqtt/phone2mqtt/bridge/payload"
@@ -49,8 +50,10 @@ type Config struct {
 
 	Phones       []book.Listing // see [Bridge.List]
 	Learn        bool           // take in phones that are not listed
-	Tokens       []string
+	Tokens       []string       // see [gate.Gate], as the next three
+	PerPhone     bool
 	Allow        []netip.Prefix
+	Proxies      []netip.Prefix
 	Rate         int // events a second from one address; 0: no limit
 	DefaultEvent phone.EventType
 	Charset      phone.Charset
@@ -94,6 +97,7 @@ type Bridge struct {
 
 	phones   registry
 	listing  sync.Mutex // one change of what is listed at a time; held before a device's lock
+	gate     gate.Gate
 	limiter  *limit.Addresses
 	refusals quiet.Failures
 	pace     *policy.Pace
@@ -120,6 +124,7 @@ func New(cfg Config, broker Broker, records Records, log zerolog.Logger) (*Bridg
 		phones:  newRegistry(),
 		births:  homeassistant.StatusTopics(cfg.DiscoveryPrefix),
 		seed:    maphash.MakeSeed(),
+		gate:    gate.Gate{Tokens: cfg.Tokens, PerPhone: cfg.PerPhone, Allow: cfg.Allow, Proxies: cfg.Proxies},
 		limiter: limit.New(cfg.Rate),
 		pace:    policy.NewPace(cfg.Rules.Rate),
 		web: &action.Options{

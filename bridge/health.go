@@ -56,8 +56,8 @@ func (b *Bridge) ServeAdmin(w http.ResponseWriter, r *http.Request) {
 
 // serveMetrics answers /metrics, to whom may send events and to this machine.
 func (b *Bridge) serveMetrics(w http.ResponseWriter, r *http.Request) {
-	source := sourceOf(r)
-	if source.IsLoopback() || b.allowed(source) {
+	source := b.sourceOf(r)
+	if source.IsLoopback() || b.gate.Allows(source) {
 		b.cfg.Metrics.ServeHTTP(w, r)
 		return
 	}

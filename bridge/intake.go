@@ -2,14 +2,12 @@ package bridge
 
 import (
 	"cmp"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"net/http"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
@@ -40,7 +38,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if b.ownPage(w, r, path, !b.cfg.Admin) {
 		return
 	}
-	source := sourceOf(r)
+	source := b.sourceOf(r)
 	answer := Answer{Status: http.StatusOK}
 	refused := b.intake(&answer, r, source, path, query)
 	if refused != nil {
@@ -59,11 +57,12 @@ func (b *Bridge) intake(answer *Answer, r *http.Request, source netip.Addr, path
 	if bad := action.Refused(r); bad != nil {
 		return &refusal{bad.Status, BadRequest, bad.Reason}
 	}
-	words, refused := b.checkToken(phone.SplitWords(path))
-	if refused != nil {
-		return refused
+	// Before all else, so that who does not know the token learns nothing more.
+	pass, words, err := b.gate.Enter(phone.SplitWords(path), query)
+	if err != nil {
+		return &refusal{http.StatusForbidden, BadToken, err.Error()}
 	}
-	if !b.allowed(source) {
+	if !b.gate.Allows(source) {
 		return refuse(http.StatusForbidden, BadAddress, "address %s is not in HTTP_ALLOW", source)
 	}
 	if !b.limiter.Allows(source) {
@@ -73,40 +72,29 @@ func (b *Bridge) intake(answer *Answer, r *http.Request, source netip.Addr, path
 		return refuse(http.StatusMethodNotAllowed, BadMethod, "method %.20q, expected GET or POST", r.Method)
 	}
 	from := origin{source: source, token: len(b.cfg.Tokens) > 0, asked: asked{r.Method, path, query, r.Proto}}
-	event, err := phone.ParseEvent(words, phone.SplitVariables(query), b.dialect(source))
+	if b.cfg.Record != nil {
+		from.asked.path, from.asked.query = pass.Hide(path, query)
+	}
+	event, err := phone.ParseEvent(words, phone.SplitVariables(query), b.dialect(source, pass.Phone()))
 	if err != nil {
 		b.keepRefused(from)
 		return unparsed(err)
 	}
+	if err := pass.For(event.MAC); err != nil {
+		return &refusal{http.StatusForbidden, BadToken, err.Error()}
+	}
 	answer.Event = event.Type
-	answer.Repeat, refused = b.store(event, from)
+	repeat, refused := b.store(event, from)
+	answer.Repeat = repeat
 	return refused
 }
 
-// checkToken takes the token out of the path words. It is judged before all else, so that who does not
-// know it learns nothing more.
-func (b *Bridge) checkToken(words []string) ([]string, *refusal) {
-	if len(b.cfg.Tokens) == 0 {
-		return words, nil
-	}
-	rest := slices.DeleteFunc(slices.Clone(words), b.isToken)
-	if len(rest) == len(words) {
-		return nil, refuse(http.StatusForbidden, BadToken, "the Action URL carries no valid token (HTTP_TOKEN) as a path word")
-	}
-	return rest, nil
-}
-
-func (b *Bridge) isToken(word string) bool {
-	return slices.ContainsFunc(b.cfg.Tokens, func(token string) bool {
-		return subtle.ConstantTimeCompare([]byte(token), []byte(word)) == 1
-	})
-}
-
-// dialect is how the events from an address are read.
-func (b *Bridge) dialect(source netip.Addr) phone.Dialect {
+// dialect is how the events from an address are read, or those with a phone's own token, which proves that
+// there is such a phone.
+func (b *Bridge) dialect(source netip.Addr, proven phone.MAC) phone.Dialect {
 	return phone.Dialect{
 		Default: b.cfg.DefaultEvent,
-		Known:   func(mac phone.MAC) bool { return b.phones.find(mac) != nil },
+		Known:   func(mac phone.MAC) bool { return mac == proven || b.phones.find(mac) != nil },
 		Charset: func(mac phone.MAC) phone.Charset {
 			listing, _ := b.phones.book.Listing(cmp.Or(mac, b.phones.book.Only(source)))
 			return cmp.Or(listing.Charset, b.cfg.Charset)
@@ -165,12 +153,8 @@ func await(receipt *mqtt.Receipt) error {
 }
 
 // sourceOf is the address that a request came from.
-func sourceOf(r *http.Request) netip.Addr {
-	remote, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return remote.Addr().Unmap().WithZone("")
+func (b *Bridge) sourceOf(r *http.Request) netip.Addr {
+	return b.gate.Source(r.RemoteAddr, r.Header["X-Forwarded-For"])
 }
 
 // refuse answers with the reason, and logs it when it is news.

@@ -135,12 +135,12 @@ func (b *Bridge) clearAll(d *device) {
 
 // locate notes where an event came from. It returns the phone that lost its address to this one.
 //
-// An address that differs from what the phone says of itself is that of something in between: a
-// command must not go there. The phone's own word counts only with the token.
+// A trusted proxy's address, and one that differs from what the phone says of itself, is that of
+// something in between: a command must not go there. The phone's own word counts only with the token.
 func (b *Bridge) locate(d *device, e *phone.Event, from origin) (robbed *device) {
 	address := from.source
-	if e.IP.IsValid() && e.IP != from.source {
-		if !from.token || !b.allowed(e.IP) {
+	if b.gate.Trusts(from.source) || e.IP.IsValid() && e.IP != from.source {
+		if !from.token || !b.gate.Allows(e.IP) {
 			b.phones.book.Forget(d.mac)
 			return nil
 		}
@@ -151,8 +151,4 @@ func (b *Bridge) locate(d *device, e *phone.Event, from origin) (robbed *device)
 		return b.phones.find(loser)
 	}
 	return nil
-}
-
-func (b *Bridge) allowed(ip netip.Addr) bool {
-	return slices.ContainsFunc(b.cfg.Allow, func(p netip.Prefix) bool { return p.Contains(ip) })
 }

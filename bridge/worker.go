@@ -10,6 +10,7 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/bridge/queue"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // work does what waits for one phone, one thing after the other, and ends when nothing is left.
@@ -129,7 +130,7 @@ func (b *Bridge) login(d *device) action.Login {
 	d.mu.Unlock()
 	listing, _ := b.phones.book.Listing(d.mac)
 	if !trusted && listing.Host == "" {
-		return action.Login{Username: "admin", Password: "admin"}
+		return action.Login{Username: "admin", Password: secret.New("admin")}
 	}
 	return action.Login{
 		Username: cmp.Or(listing.Login.Username, b.cfg.Login.Username),

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // Config says which broker, who we are there, and what we want to hear. Zero
@@ -19,8 +21,9 @@ type Config struct {
 
 	// ClientID has to stay the same over restarts, so that the broker ends an
 	// old session before the will of it could overtake the new one.
-	ClientID           string
-	Username, Password string
+	ClientID string
+	Username string
+	Password secret.Text
 
 	// TLS is used for mqtts, ssl and wss; nil means the roots of the system
 	// and TLS 1.2 or newer.

@@ -57,7 +57,7 @@ func (s *session) options(ctx context.Context, broker *url.URL) *paho.ClientOpti
 	cfg := &s.client.cfg
 	o := paho.NewClientOptions()
 	o.Servers = []*url.URL{broker}
-	o.SetClientID(cfg.ClientID).SetUsername(cfg.Username).SetPassword(cfg.Password)
+	o.SetClientID(cfg.ClientID).SetUsername(cfg.Username).SetPassword(cfg.Password.Reveal())
 	o.SetAutoReconnect(false).SetConnectRetry(false).SetCleanSession(true)
 	o.SetStore(noStore{}).SetOrderMatters(true)
 	o.SetProtocolVersion(4) // else every refusal is tried again as MQTT 3.1

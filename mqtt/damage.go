@@ -45,7 +45,10 @@ func (s *Store) open() error {
 	if file, err := os.Stat(s.path); err == nil && file.Size() == 0 {
 		return fmt.Errorf("it is empty: %w", errDamaged)
 	}
-	db, err := s.openFile(s.path)
+	if err := s.examine(); err != nil {
+		return err
+	}
+	db, err := s.openFile(s.path, false)
 	if err != nil {
 		return err
 	}
@@ -64,10 +67,44 @@ func (s *Store) open() error {
 	return nil
 }
 
-func (s *Store) openFile(path string) (*bolt.DB, error) {
+// examine looks at the pages before bbolt reads more of them than the headers, which is all that it does
+// to be read only.
+func (s *Store) examine() error {
+	file, err := os.Open(s.path)
+	if err != nil {
+		return nil // a new one, or what bbolt tells better
+	}
+	defer func() { _ = file.Close() }()
+	db, err := s.openFile(s.path, true)
+	if err != nil {
+		return err
+	}
+	defer abandon(db)
+	return guard(func() error {
+		return db.View(func(tx *bolt.Tx) error {
+			info, err := file.Stat()
+			if err != nil {
+				return err
+			}
+			// Pages behind the end would be allocated again without being mapped.
+			if info.Size() < tx.Size() {
+				return fmt.Errorf("%d of %d bytes: %w", info.Size(), tx.Size(), errDamaged)
+			}
+			size := uint64(db.Info().PageSize)
+			pages := pageTree{file: file, size: size, end: uint64(tx.Size()) / size, seen: make(map[uint64]bool)}
+			if err := pages.check(uint64(tx.Cursor().Bucket().Root())); err != nil {
+				return err
+			}
+			return pages.checkFree(uint64(tx.ID()))
+		})
+	})
+}
+
+func (s *Store) openFile(path string, readOnly bool) (*bolt.DB, error) {
 	var db *bolt.DB
 	err := guard(func() (err error) {
 		db, err = bolt.Open(path, 0o600, &bolt.Options{
+			ReadOnly:     readOnly,
 			Timeout:      time.Second, // zero waits for the other process for ever
 			FreelistType: bolt.FreelistMapType,
 			NoSync:       s.temporary,
@@ -93,20 +130,9 @@ func (s *Store) openFile(path string) (*bolt.DB, error) {
 // inspect looks at every page in use, for bbolt would meet damage only when it
 // comes across it, prepares the buckets, and notes what the file holds.
 func (s *Store) inspect(db *bolt.DB) error {
-	file, err := os.Stat(s.path)
-	if err != nil {
-		return err
-	}
 	// tx.Check works in a goroutine of its own, where a memory fault would end
 	// the process: walk over everything here first.
-	err = db.View(func(tx *bolt.Tx) error {
-		// Pages behind the end would be allocated again without being mapped.
-		if file.Size() < tx.Size() {
-			return fmt.Errorf("%d of %d bytes: %w", file.Size(), tx.Size(), errDamaged)
-		}
-		return s.walk(tx)
-	})
-	if err != nil {
+	if err := db.View(s.walk); err != nil {
 		return err
 	}
 	if !s.bothHeaders(db.Info().PageSize) {
@@ -216,7 +242,7 @@ func (s *Store) mostlyFree(db *bolt.DB) bool {
 func (s *Store) compact(db *bolt.DB) *bolt.DB {
 	path := s.path + ".compact"
 	_ = os.Remove(path) // left there when the process was killed on the way
-	small, err := s.openFile(path)
+	small, err := s.openFile(path, false)
 	if err == nil {
 		err = guard(func() error { return bolt.Compact(small, db, chunkBytes) })
 		if err == nil {

@@ -92,7 +92,7 @@ func (s *State) applyToCalls(e *Event, names *naming, rule *callRule, changes []
 		changes[0].Call = s.correct(names, rule.late())
 		return changes
 	default:
-		if len(s.Calls) >= mostCalls {
+		if len(s.Calls) >= MostCalls {
 			changes = s.end(only(0), e, &silence, changes)
 		}
 		meant = only(s.begin(e, rule))

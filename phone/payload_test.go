@@ -293,10 +293,17 @@ func FuzzParseCommand(f *testing.F) {
 			if len(requests) > 34 {
 				t.Errorf("%d requests", len(requests))
 			}
+			dials := 0
 			for _, uri := range requests {
+				if isDial(uri) {
+					dials++
+				}
 				if !spellings[uri] && uri != hangUp && !isDial(uri) {
 					t.Errorf("ParseCommand(%q, %q) sends %q", name, payload, uri)
 				}
+			}
+			if dials > 1 || dials == 1 && len(requests) > 1 {
+				t.Errorf("ParseCommand(%q, %q) dials and does more: %q", name, payload, requests)
 			}
 		}
 	})

@@ -30,10 +30,13 @@ const (
 	failing = 10 * time.Minute
 
 	// More of these come only from something that lies.
-	mostCalls    = 16 // of a phone at once
-	mostEnded    = 8  // of those that can still be corrected
+	mostEnded    = 8 // of those that can still be corrected
 	mostAccounts = 64
 )
+
+// MostCalls is how many calls of one phone go on at once; more come only from something that lies. A
+// state with more, read from elsewhere, is not to be used: its methods would not see all of them.
+const MostCalls = 16
 
 // State is what is known of one phone from its events. Its zero value is a phone never heard of.
 // It is a value: [State.Apply] gives a new one and leaves the old untouched.

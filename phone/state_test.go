@@ -257,8 +257,8 @@ func TestMostCalls(t *testing.T) {
 		e.Type = Registered
 		s, _ = s.Apply(e)
 	}
-	if len(s.Calls) != mostCalls || ended != 100-mostCalls {
-		t.Errorf("%d calls go on and %d ended, want %d and %d", len(s.Calls), ended, mostCalls, 100-mostCalls)
+	if len(s.Calls) != MostCalls || ended != 100-MostCalls {
+		t.Errorf("%d calls go on and %d ended, want %d and %d", len(s.Calls), ended, MostCalls, 100-MostCalls)
 	}
 	if len(s.Accounts) != mostAccounts {
 		t.Errorf("%d accounts, want %d", len(s.Accounts), mostAccounts)

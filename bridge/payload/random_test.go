@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -143,7 +144,13 @@ func TestRecordAsEncodingJSON(t *testing.T) {
 }
 
 func TestReadRecord(t *testing.T) {
-	if r, err := ReadRecord([]byte(`{"state":{"model":7}}`)); err == nil {
-		t.Errorf("read as %+v", r)
+	for _, text := range []string{
+		`{"state":{"model":7}}`,
+		`{"state":{"missed_calls":-1}}`,
+		`{"state":{"calls":[` + strings.Repeat("{},", phone.MostCalls) + `{}]}}`,
+	} {
+		if r, err := ReadRecord([]byte(text)); err == nil {
+			t.Errorf("%s is read as %+v", text, r)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package payload
 
 import (
 	"encoding/json"
+	"errors"
 	"net/netip"
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
@@ -19,10 +20,15 @@ type Record struct {
 	Source  netip.Addr  `json:"source,omitzero"`   // of its newest event
 }
 
+var errState = errors.New("a state that no phone can be in")
+
 // ReadRecord reads what [Record.JSON] wrote, in this version of the program or an earlier one.
 func ReadRecord(text []byte) (Record, error) {
 	var r Record
 	err := json.Unmarshal(text, &r)
+	if err == nil && (len(r.State.Calls) > phone.MostCalls || r.State.MissedCalls < 0) {
+		err = errState
+	}
 	return r, err
 }
 

@@ -23,9 +23,6 @@ var (
 	errForm   = errors.New("not a line of a recording")
 )
 
-// mostCalls is how many calls a state can have: its methods know no more.
-const mostCalls = 16
-
 // Line is one line of a recording, understood.
 type Line struct {
 	At  time.Duration // since the begin of the set
@@ -170,7 +167,7 @@ func parseHead(text []byte, version int) (Line, error) {
 	}
 	if h.State != nil {
 		s.state = new(phone.State)
-		if json.Unmarshal(h.State, s.state) != nil || len(s.state.Calls) > mostCalls {
+		if json.Unmarshal(h.State, s.state) != nil || len(s.state.Calls) > phone.MostCalls {
 			return Line{}, fmt.Errorf("its state: %w", errForm)
 		}
 	}

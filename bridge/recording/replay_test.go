@@ -214,7 +214,7 @@ func TestRead(t *testing.T) {
 		{"unknown charset", good + strings.Replace(request, `"t"`, `"charset":"klingon","t"`, 1), 2, map[int]string{3: "unknown charset"}},
 		{"MAC", strings.Replace(head, "001fc11a8b6c", "kitchen", 1), 0, map[int]string{1: phone.ErrMAC.Error()}},
 		{"state", strings.Replace(head, `"t"`, `"state":7,"t"`, 1), 0, map[int]string{1: "its state"}},
-		{"more calls than there can be", strings.Replace(head, `"t"`, `"state":{"calls":[`+strings.Repeat("{},", mostCalls)+`{}]},"t"`, 1), 0, map[int]string{1: "its state"}},
+		{"more calls than there can be", strings.Replace(head, `"t"`, `"state":{"calls":[`+strings.Repeat("{},", phone.MostCalls)+`{}]},"t"`, 1), 0, map[int]string{1: "its state"}},
 		{"too long", good + strings.Repeat("x", longestLine) + "\n" + request + "\n", 3, map[int]string{3: errLong.Error()}},
 		{"full", good + `{"t":"1s","full":true}`, 3, nil},
 	} {

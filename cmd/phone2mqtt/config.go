@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
+
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // prefix begins the name of every variable, with an underscore after it.
@@ -25,7 +27,7 @@ type config struct {
 	MQTT struct {
 		URL          brokerURL
 		Username     string
-		Password     secret
+		Password     secret.Text
 		PasswordFile string    `split_words:"true"`
 		ClientID     string    `split_words:"true"`
 		CAFile       string    `split_words:"true"`
@@ -44,11 +46,15 @@ type config struct {
 		Addr      listenAddr `default:":8090"`
 		URL       intakeURL
 		Token     tokens
-		TokenFile string   `split_words:"true"`
-		Allow     networks `default:"10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7,169.254.0.0/16,fe80::/10,127.0.0.0/8,::1"`
-		Rate      count    `default:"1000"`
-		CertFile  string   `split_words:"true"`
-		KeyFile   string   `split_words:"true"`
+		TokenFile string `split_words:"true"`
+
+		TokenPerPhone  bool     `split_words:"true" default:"false"`
+		TrustedProxies networks `split_words:"true"`
+
+		Allow    networks `default:"10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7,169.254.0.0/16,fe80::/10,127.0.0.0/8,::1"`
+		Rate     count    `default:"1000"`
+		CertFile string   `split_words:"true"`
+		KeyFile  string   `split_words:"true"`
 
 		// TLS is made of the two files; nil without them.
 		TLS *tls.Config `ignored:"true"`
@@ -59,7 +65,7 @@ type config struct {
 	Learn      bool   `default:"true"`
 	Phone      struct {
 		Username     string        `default:"admin"`
-		Password     secret        `default:"admin"`
+		Password     secret.Text   `default:"admin"`
 		PasswordFile string        `split_words:"true"`
 		Timeout      time.Duration `default:"5s"`
 		Charset      charset       `default:"gbk"`
@@ -117,7 +123,7 @@ func loadConfig() (config, error) {
 		return config{}, err
 	}
 	c.MQTT.Username = cmp.Or(c.MQTT.Username, c.MQTT.URL.Username)
-	if c.MQTT.Password.reveal() == "" {
+	if c.MQTT.Password.Reveal() == "" {
 		c.MQTT.Password = c.MQTT.URL.Password
 	}
 	if c.MQTT.ClientID == "" {
@@ -206,7 +212,7 @@ func (c *config) check() error {
 	if !c.BrokerAddr.loopback() {
 		return wrong("BROKER_ADDR", "%q is not a loopback address, expected one such as 127.0.0.1:1883: the broker for trying out lets everyone in", c.BrokerAddr)
 	}
-	if c.MQTT.Password.reveal() != "" && c.MQTT.Username == "" {
+	if c.MQTT.Password.Reveal() != "" && c.MQTT.Username == "" {
 		return wrong("MQTT_PASSWORD", "MQTT has no password without a name, expected "+prefix+"_MQTT_USERNAME with it")
 	}
 	if c.AdminAddr != "" && c.AdminAddr == c.HTTP.Addr {
@@ -214,6 +220,12 @@ func (c *config) check() error {
 	}
 	if c.Discovery && (c.DiscoveryPrefix == c.MQTT.Base || strings.HasPrefix(string(c.DiscoveryPrefix), string(c.MQTT.Base)+"/")) {
 		return wrong("DISCOVERY_PREFIX", "%q lies in MQTT_BASE %q, expected the prefix that Home Assistant has, usually homeassistant", c.DiscoveryPrefix, c.MQTT.Base)
+	}
+	if c.HTTP.TokenPerPhone && len(c.HTTP.Token) == 0 {
+		return wrong("HTTP_TOKEN_PER_PHONE", "nothing to make the phones' tokens of, expected %s_HTTP_TOKEN with it; %s", prefix, goodToken)
+	}
+	if slices.ContainsFunc(c.HTTP.TrustedProxies, func(n netip.Prefix) bool { return n.Bits() == 0 }) {
+		return wrong("HTTP_TRUSTED_PROXIES", "everyone is in it and could claim any address, expected the addresses of your proxies")
 	}
 	// RFC 7617: the first colon ends the name, so the phone would see another password.
 	if strings.Contains(c.Phone.Username, ":") {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -28,6 +29,9 @@ func (c *config) readSecrets() error {
 			continue
 		}
 		content, err := os.ReadFile(s.path)
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			err = failed.Err // without the path: people write the secret itself there
+		}
 		if err != nil {
 			return wrong(s.name, "expected a file that holds the secret and nothing else: %w", err)
 		}

@@ -27,7 +27,7 @@ func TestSecretFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"one", " two ", "0123456789abcdef", "fedcba9876543210"}
-	secrets := append([]string{got.MQTT.Password.reveal(), got.Phone.Password.reveal()}, got.HTTP.Token.reveal()...)
+	secrets := append([]string{got.MQTT.Password.Reveal(), got.Phone.Password.Reveal()}, got.HTTP.Token.reveal()...)
 	if diff := cmp.Diff(want, secrets); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/book"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // items are the members of a comma list. Blanks around them and a comma too many are a matter of
@@ -23,16 +24,19 @@ func items(list string) []string {
 }
 
 // tokens are the words of which every Action URL must carry one; the first is printed.
-type tokens []secret
+type tokens []secret.Text
 
 // reveal are the words themselves.
 func (t tokens) reveal() []string {
 	var words []string
 	for _, token := range t {
-		words = append(words, token.reveal())
+		words = append(words, token.Reveal())
 	}
 	return words
 }
+
+// goodToken tells how to make one.
+const goodToken = "`openssl rand -hex 16` makes a good one"
 
 // Decode tells the place of a bad token and never the token.
 func (t *tokens) Decode(value string) error {
@@ -42,32 +46,32 @@ func (t *tokens) Decode(value string) error {
 	)
 	found := items(value)
 	if len(found) == 0 {
-		return fmt.Errorf("no token, expected %d to %d of A-Z a-z 0-9 _ -", shortest, longest)
+		return fmt.Errorf("no token, expected %d to %d of A-Z a-z 0-9 _ -; %s", shortest, longest, goodToken)
 	}
 	for i, token := range found {
 		n := i + 1
 		if len(token) < shortest || len(token) > longest {
-			return fmt.Errorf("token %d has %d characters, expected %d to %d", n, len(token), shortest, longest)
+			return fmt.Errorf("token %d has %d characters, expected %d to %d; %s", n, len(token), shortest, longest, goodToken)
 		}
 		if strings.ContainsFunc(token, func(r rune) bool { return !strings.ContainsRune(allowed, r) }) {
-			return fmt.Errorf("token %d holds other characters than A-Z a-z 0-9 _ -", n)
+			return fmt.Errorf("token %d holds other characters than A-Z a-z 0-9 _ -; %s", n, goodToken)
 		}
 		// A word of a path is recognised by what it is.
 		if _, err := phone.ParseMAC(token); err == nil {
-			return fmt.Errorf("token %d is a MAC address, expected a random word", n)
+			return fmt.Errorf("token %d is a MAC address, expected a random word; %s", n, goodToken)
 		}
 		if _, known := phone.LookupEvent(token); known {
-			return fmt.Errorf("token %d is the name of an event, expected a random word", n)
+			return fmt.Errorf("token %d is the name of an event, expected a random word; %s", n, goodToken)
 		}
 	}
 	*t = nil
 	for _, token := range found {
-		*t = append(*t, newSecret(token))
+		*t = append(*t, secret.New(token))
 	}
 	return nil
 }
 
-// networks are the addresses that may send events.
+// networks are addresses: those that may send events, or those of proxies.
 type networks []netip.Prefix
 
 // Decode takes a lone address as a network of one.

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/kelseyhightower/envconfig"
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 	"github.com/rs/zerolog"
 )
 
@@ -80,7 +81,7 @@ func defaults() config {
 	c.HTTP.Rate = 1000
 	c.Learn = true
 	c.Phone.Username = "admin"
-	c.Phone.Password = newSecret("admin")
+	c.Phone.Password = secret.New("admin")
 	c.Phone.Timeout = 5 * time.Second
 	c.Phone.Charset = charset(phone.GBK)
 	c.Dial.Rate = 30
@@ -126,7 +127,7 @@ func TestLoadConfig(t *testing.T) {
 			func(c *config) {
 				c.MQTT.URL.Address = "wss://broker.lan:443/mqtt"
 				c.MQTT.Username = "bridge"
-				c.MQTT.Password = newSecret(" #pass,word ")
+				c.MQTT.Password = secret.New(" #pass,word ")
 				c.MQTT.Base = "home/phones"
 				c.MQTT.ClientID = "home-phones"
 				c.BrokerAddr = "[::1]:0"
@@ -146,13 +147,15 @@ func TestLoadConfig(t *testing.T) {
 			map[string]string{
 				"HTTP_ADDR": "192.168.0.2:80", "HTTP_URL": "https://phones.lan:8443/", "HTTP_RATE": "010",
 				"HTTP_TOKEN": "0123456789abcdef, ABCDEFGHIJKLMNOP_-,", "HTTP_ALLOW": "192.168.7.9/24, fd00::7",
-				"DEFAULT_EVENT": "Off-Hook",
+				"DEFAULT_EVENT": "Off-Hook", "HTTP_TOKEN_PER_PHONE": "true", "HTTP_TRUSTED_PROXIES": "10.0.0.2,fd00::/64",
 			},
 			func(c *config) {
 				c.HTTP.Addr = "192.168.0.2:80"
 				c.HTTP.URL = "https://phones.lan:8443"
 				c.HTTP.Rate = 10
-				c.HTTP.Token = tokens{newSecret("0123456789abcdef"), newSecret("ABCDEFGHIJKLMNOP_-")}
+				c.HTTP.Token = tokens{secret.New("0123456789abcdef"), secret.New("ABCDEFGHIJKLMNOP_-")}
+				c.HTTP.TokenPerPhone = true
+				c.HTTP.TrustedProxies = networks{netip.MustParsePrefix("10.0.0.2/32"), netip.MustParsePrefix("fd00::/64")}
 				c.HTTP.Allow = networks{netip.MustParsePrefix("192.168.7.0/24"), netip.MustParsePrefix("fd00::7/128")}
 				c.DefaultEvent = eventName(phone.OffHook)
 			},
@@ -173,7 +176,7 @@ func TestLoadConfig(t *testing.T) {
 				}
 				c.Learn = false
 				c.Phone.Username = "user"
-				c.Phone.Password = newSecret("p:w")
+				c.Phone.Password = secret.New("p:w")
 				c.Phone.Timeout = 800 * time.Millisecond
 				c.Phone.Charset = "windows-1252"
 				c.KeyPause = 0

@@ -14,6 +14,7 @@ import (
 
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 	"github.com/rs/zerolog"
 )
 
@@ -21,7 +22,7 @@ import (
 type brokerURL struct {
 	Address  string // without the login
 	Username string
-	Password secret
+	Password secret.Text
 }
 
 // Decode never repeats the value, which may hold a login.
@@ -32,7 +33,7 @@ func (u *brokerURL) Decode(value string) error {
 	}
 	if written, err := url.Parse(value); err == nil && written.User != nil {
 		password, _ := written.User.Password()
-		u.Username, u.Password = written.User.Username(), newSecret(password)
+		u.Username, u.Password = written.User.Username(), secret.New(password)
 		if password != "" && u.Username == "" {
 			return errors.New("a password without a name, expected mqtt://name:password@host")
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phone2mqtt/phone2mqtt/bridge"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // TestBridgeInfo wants every member, no secret, and the number of phones as it changes.
@@ -19,7 +20,7 @@ func TestBridgeInfo(t *testing.T) {
 		c.Embedded = false
 		c.Version = "1.2.3"
 		c.Tokens = []string{firstToken}
-		c.Login.Password = "s3cret"
+		c.Login.Password = secret.New("s3cret")
 		c.HTTPURL = "http://192.168.0.252:8090"
 	}, p)
 	info := s.last(t, "bridge/info", "is there", func(message) bool { return true })

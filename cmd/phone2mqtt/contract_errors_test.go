@@ -12,6 +12,7 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
 	"github.com/phone2mqtt/phone2mqtt/phone/book"
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // TestPhoneFaults has the phone fail in every way, and wants the code that tells a program which.
@@ -40,7 +41,7 @@ func TestPhoneFaults(t *testing.T) {
 				if c.PhoneTimeout = patience; tt.fault == phonetest.Hang {
 					c.PhoneTimeout = 500 * time.Millisecond
 				}
-				c.Login = action.Login{Username: "admin", Password: "5ecret"}
+				c.Login = action.Login{Username: "admin", Password: secret.New("5ecret")}
 			}, p)
 			result := s.do(t, vendor, "dial", "206")
 			if outcome(result) != tt.want || result.member("http_status") != tt.status || result.member("sent") != "1" {

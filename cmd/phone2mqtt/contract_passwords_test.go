@@ -10,10 +10,11 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
 	"github.com/phone2mqtt/phone2mqtt/phone/book"
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 var (
-	configured = action.Login{Username: "root", Password: "s3cret"}
+	configured = action.Login{Username: "root", Password: secret.New("s3cret")}
 	secretAuth = "Basic " + base64.StdEncoding.EncodeToString([]byte("root:s3cret"))
 	publicAuth = "Basic " + base64.StdEncoding.EncodeToString([]byte("admin:admin"))
 )
@@ -47,7 +48,7 @@ func login(t *testing.T, p *phonetest.Phone) string {
 
 // TestPasswordOfListed sends the configured password to a phone listed with its host.
 func TestPasswordOfListed(t *testing.T) {
-	p := startPhone(t, phonetest.Options{MAC: vendor, Username: configured.Username, Password: configured.Password})
+	p := startPhone(t, phonetest.Options{MAC: vendor, Username: configured.Username, Password: configured.Password.Reveal()})
 	s := startScene(t, func(c *bridge.Config) { c.Login = configured }, p)
 	if result := s.do(t, vendor, "hangup", "{}"); outcome(result) != "ok" || login(t, p) != secretAuth {
 		t.Errorf("listed: %s with %s", result.payload, login(t, p))

@@ -72,7 +72,7 @@ func daemon(ctx context.Context, stderr io.Writer) error {
 		return fmt.Errorf("HTTP_ADDR: %w", err)
 	}
 	if cfg.HTTP.TLS != nil {
-		p.intake = tls.NewListener(p.intake, cfg.HTTP.TLS)
+		p.intake = tls.NewListener(p.intake, renewed(cfg.HTTP.TLS, cfg.HTTP.CertFile, cfg.HTTP.KeyFile, log))
 	}
 	admin := ""
 	if cfg.AdminAddr != "" {
@@ -83,7 +83,7 @@ func daemon(ctx context.Context, stderr io.Writer) error {
 	}
 	log.Info().Str("version", p.bridge.Version).Str("intake", p.intake.Addr().String()).Str("admin", admin).Str("intake_url", p.bridge.HTTPURL).
 		Str("broker", hostOf(p.mqtt.URL)).Str("base", p.bridge.Base).Str("data_dir", p.dataDir).Int("listed_phones", len(p.bridge.Phones)).
-		Bool("learn", p.bridge.Learn).Bool("token", len(p.bridge.Tokens) > 0).Bool("discovery", p.bridge.Discovery).Msg("phone2mqtt starts")
+		Bool("learn", p.bridge.Learn).Bool("token", len(p.bridge.Tokens) > 0).Bool("token_per_phone", p.bridge.PerPhone).Bool("discovery", p.bridge.Discovery).Msg("phone2mqtt starts")
 	err = p.run(ctx, log)
 	log.Info().Bool("orderly", err == nil).Msg("phone2mqtt has stopped")
 	return err
@@ -141,9 +141,9 @@ func (p parts) run(ctx context.Context, log zerolog.Logger, more ...service) err
 	if b, err = bridge.New(p.bridge, client, store, log); err != nil {
 		return errors.Join(fmt.Errorf("DATA_DIR: %w", err), store.Close())
 	}
-	services := []service{client.Run, b.Run, p.phones.follow(p.bridge.Phones, b.List, log), serve("intake", p.intake, b, log)}
+	services := []service{client.Run, b.Run, p.phones.follow(p.bridge.Phones, b.List, log), serve("intake", p.intake, intakeBounds(p.bridge, log), b, log)}
 	if p.admin != nil {
-		services = append(services, serve("admin", p.admin, http.HandlerFunc(b.ServeAdmin), log))
+		services = append(services, serve("admin", p.admin, adminBounds, http.HandlerFunc(b.ServeAdmin), log))
 	}
 	if record != nil {
 		services = append([]service{record}, services...)
@@ -155,11 +155,11 @@ func (p parts) run(ctx context.Context, log zerolog.Logger, more ...service) err
 }
 
 // serve is the service that answers what comes in on a listener.
-func serve(name string, l net.Listener, h http.Handler, log zerolog.Logger) service {
+func serve(name string, l net.Listener, bounds action.Bounds, h http.Handler, log zerolog.Logger) service {
 	return func(ctx context.Context) error {
 		server := action.NewServer(h, log)
 		failed := make(chan error, 1)
-		go func() { failed <- server.Serve(action.NewListener(l)) }()
+		go func() { failed <- server.Serve(action.NewBoundedListener(l, bounds)) }()
 		select {
 		case err := <-failed:
 			return fmt.Errorf("%s: %w", name, err)
@@ -207,7 +207,7 @@ func (c config) mqttConfig() mqtt.Config {
 		URL:      c.MQTT.URL.Address,
 		ClientID: c.MQTT.ClientID,
 		Username: c.MQTT.Username,
-		Password: c.MQTT.Password.reveal(),
+		Password: c.MQTT.Password,
 		TLS:      c.MQTT.TLS,
 	}
 }
@@ -224,13 +224,15 @@ func (c config) bridgeConfig() bridge.Config {
 		HTTPURL:       url,
 		Learn:         c.Learn,
 		Tokens:        c.HTTP.Token.reveal(),
+		PerPhone:      c.HTTP.TokenPerPhone,
 		Allow:         c.HTTP.Allow,
+		Proxies:       c.HTTP.TrustedProxies,
 		Rate:          int(c.HTTP.Rate),
 		DefaultEvent:  phone.EventType(c.DefaultEvent),
 		Charset:       phone.Charset(c.Phone.Charset),
 		EventFresh:    c.EventFresh,
 		Limits:        phone.Limits{Ring: c.RingLimit, Talk: c.TalkLimit, Repeat: c.RepeatWindow},
-		Login:         action.Login{Username: c.Phone.Username, Password: c.Phone.Password.reveal()},
+		Login:         action.Login{Username: c.Phone.Username, Password: c.Phone.Password},
 		PhoneTimeout:  c.Phone.Timeout,
 		KeyPause:      c.KeyPause,
 		CommandTTL:    c.CommandTTL,

@@ -19,6 +19,7 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
 	"github.com/phone2mqtt/phone2mqtt/phone/book"
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 const demoBase = "phone2mqtt"
@@ -98,7 +99,7 @@ func demoBridge(server string, phones ...*phonetest.Phone) bridge.Config {
 		DefaultEvent:  phone.IncomingCall,
 		EventFresh:    30 * time.Second,
 		Limits:        phone.Limits{Ring: 3 * time.Minute, Talk: 12 * time.Hour, Repeat: 2 * time.Second},
-		Login:         action.Login{Username: "admin", Password: "admin"},
+		Login:         action.Login{Username: "admin", Password: secret.New("admin")},
 		PhoneTimeout:  5 * time.Second,
 		KeyPause:      500 * time.Millisecond,
 		CommandTTL:    15 * time.Second,

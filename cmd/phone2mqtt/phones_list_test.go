@@ -19,6 +19,7 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/bridge"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // listHouse is a program with a phones file.
@@ -289,7 +290,7 @@ func TestLoginsOfTheFile(t *testing.T) {
 		lines = append(lines, fmt.Sprintf("  - {mac: %s, host: '%s', %s}", mac, p.Addr(), login))
 		wants, phones = append(wants, want), append(phones, p)
 	}
-	h := startListHouse(t, "", func(c *bridge.Config) { c.Login.Username, c.Login.Password = "common", "secret" })
+	h := startListHouse(t, "", func(c *bridge.Config) { c.Login.Username, c.Login.Password = "common", secret.New("secret") })
 	h.relist(t, lines...)
 	h.phones(t, fmt.Sprint(len(phones)))
 	dial := func(i, n int) {

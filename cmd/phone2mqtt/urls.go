@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"slices"
 	"strings"
 
+	"github.com/phone2mqtt/phone2mqtt/bridge/gate"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 )
 
@@ -22,17 +24,20 @@ var leastUseful = []phone.Variable{
 	phone.VarIP, phone.VarDisplayLocal, phone.VarDisplayRemote, phone.VarCallID, phone.VarRemote,
 }
 
+// anyPhoneMAC is what a phone puts its own MAC in place of.
+const anyPhoneMAC = "$mac"
+
 // urls prints the Action URLs to paste into a phone's page Setting -> Action URL.
 func urls(args []string, stdout, stderr io.Writer) error {
 	var all, asXML bool
-	mac := "$mac"
+	mac := anyPhoneMAC
 	for _, arg := range args {
 		switch parsed, err := phone.ParseMAC(arg); {
 		case arg == "--all":
 			all = true
 		case arg == "--xml":
 			asXML = true
-		case err != nil || mac != "$mac":
+		case err != nil || mac != anyPhoneMAC:
 			return usageError{fmt.Errorf("urls: %q is unexpected, expected [--all] [--xml] [MAC]", arg)}
 		default:
 			mac = string(parsed)
@@ -42,6 +47,9 @@ func urls(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return usageError{err}
 	}
+	if cfg.HTTP.TokenPerPhone && mac == anyPhoneMAC {
+		return usageError{errors.New("urls: with HTTP_TOKEN_PER_PHONE the URLs of each phone are its own, expected its MAC: urls [--all] [--xml] MAC")}
+	}
 	page := urlPage{base: string(cfg.HTTP.URL), mac: mac}
 	if page.base == "" {
 		var how string
@@ -49,7 +57,10 @@ func urls(args []string, stdout, stderr io.Writer) error {
 		_, _ = fmt.Fprintf(stderr, "HTTP_URL is not set; guessed %s (%s)\n", page.base, how)
 	}
 	if len(cfg.HTTP.Token) > 0 {
-		page.token = cfg.HTTP.Token[0].reveal()
+		page.token = cfg.HTTP.Token[0].Reveal()
+	}
+	if cfg.HTTP.TokenPerPhone {
+		page.token = gate.PhoneToken(page.token, phone.MAC(mac))
 	}
 	rows := slices.DeleteFunc(phone.Events(), func(row phone.EventRow) bool { return !all && !row.Essential })
 	if asXML {

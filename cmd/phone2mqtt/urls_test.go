@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/phone2mqtt/phone2mqtt/bridge/gate"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 )
 
@@ -94,6 +95,34 @@ func TestURLsForOnePhone(t *testing.T) {
 	out, _, err := runURLs(t, map[string]string{"HTTP_URL": "http://192.168.0.252:8090"}, "00:1F:C1:1A:8B:6C")
 	if err != nil || strings.Contains(out, "$mac") || strings.Count(out, "mac="+vendor) != 20 {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestURLsOfOnePhone prints the URLs with a phone's own token: the gate lets that phone in by them, and no
+// other.
+func TestURLsOfOnePhone(t *testing.T) {
+	const token = "0123456789abcdef_token"
+	settings := map[string]string{"HTTP_URL": "http://192.168.0.252:8090", "HTTP_TOKEN": token + ",fedcba9876543210", "HTTP_TOKEN_PER_PHONE": "true"}
+	for _, asXML := range [][]string{nil, {"--xml"}} {
+		out, _, err := runURLs(t, settings, append(asXML, "00:1F:C1:1A:8B:6C")...)
+		if err != nil || strings.Contains(out, token) || strings.Count(out, "/"+gate.PhoneToken(token, vendor)+"/") != 20 {
+			t.Errorf("%v: %v\n%s", asXML, err, out)
+		}
+		_, _, err = runURLs(t, settings, asXML...)
+		if _, ok := errors.AsType[usageError](err); !ok || !strings.Contains(err.Error(), "expected its MAC") {
+			t.Errorf("%v without a MAC: %v, want a usage error that asks for it", asXML, err)
+		}
+	}
+	out, _, err := runURLs(t, settings, vendor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge := gate.Gate{Tokens: []string{token}, PerPhone: true}
+	for label, address := range printed(t, out) {
+		path, query, _ := strings.Cut(strings.TrimPrefix(address, settings["HTTP_URL"]), "?")
+		if pass, _, err := judge.Enter(phone.SplitWords(path), query); err != nil || pass.For(vendor) != nil || pass.For("001fc1000001") == nil {
+			t.Errorf("%s: %s: %v, or not for its phone alone", label, address, err)
+		}
 	}
 }
 

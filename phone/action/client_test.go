@@ -15,9 +15,10 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
-var admin = action.Login{Username: "admin", Password: "admin"}
+var admin = action.Login{Username: "admin", Password: secret.New("admin")}
 
 // simulate runs a phone's web server until the test ends.
 func simulate(t *testing.T, b phonetest.Behaviour) (*phonetest.Phone, action.Address) {
@@ -108,8 +109,8 @@ func TestClientLogsIn(t *testing.T) {
 		{"digest, known", phonetest.Behaviour{Auth: digest}, true, admin, []string{"", "Digest", "Digest"}, nil},
 		{"digest, first refused", phonetest.Behaviour{Auth: digest, First401: true}, false, admin, []string{"Basic", "Digest", "Digest", "Digest"}, nil},
 		{"digest, changing nonces", phonetest.Behaviour{Auth: digest, FreshNonce: true}, false, admin, []string{"Basic", "Digest", "Digest", "Digest"}, nil},
-		{"basic wrong", phonetest.Behaviour{Auth: basic}, false, action.Login{Username: "admin", Password: "x"}, []string{"Basic", "Basic", "Basic", "Basic"}, action.ErrLogin},
-		{"digest wrong", phonetest.Behaviour{Auth: digest}, false, action.Login{Username: "admin", Password: "x"}, []string{"Basic", "Digest", "Digest", "Digest"}, action.ErrLogin},
+		{"basic wrong", phonetest.Behaviour{Auth: basic}, false, action.Login{Username: "admin", Password: secret.New("x")}, []string{"Basic", "Basic", "Basic", "Basic"}, action.ErrLogin},
+		{"digest wrong", phonetest.Behaviour{Auth: digest}, false, action.Login{Username: "admin", Password: secret.New("x")}, []string{"Basic", "Digest", "Digest", "Digest"}, action.ErrLogin},
 		{"refused for ever", phonetest.Behaviour{Fault: phonetest.Refuse}, false, admin, []string{"Basic", "Basic", "Basic", "Basic"}, action.ErrLogin},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -270,7 +271,7 @@ func TestClientGivesTheContextsCause(t *testing.T) {
 }
 
 func TestLoginNeverShowsThePassword(t *testing.T) {
-	login := action.Login{Username: "admin", Password: "s3cret"}
+	login := action.Login{Username: "admin", Password: secret.New("s3cret")}
 	encoded, err := json.Marshal(map[string]any{"login": login, "pointer": &login})
 	if err != nil {
 		t.Fatal(err)

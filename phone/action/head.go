@@ -58,7 +58,10 @@ type head struct {
 	body      bool // a body follows
 }
 
-type field struct{ name, value []byte }
+type field struct {
+	name, value []byte
+	odd         bool // a blank before the colon: others may have taken it for another name
+}
 
 // is tells a field's name. Names are ASCII, so that those that differ in length differ.
 func (f field) is(name string) bool {
@@ -170,9 +173,9 @@ func unfold(f *field, line []byte) {
 }
 
 func parseField(line []byte) (field, bool) {
-	name, value, ok := bytes.Cut(line, []byte(":"))
-	name = bytes.TrimRight(name, " \t")
-	return field{name, bytes.TrimSpace(value)}, ok && httpguts.ValidHeaderFieldName(string(name))
+	written, value, ok := bytes.Cut(line, []byte(":"))
+	name := bytes.TrimRight(written, " \t")
+	return field{name, bytes.TrimSpace(value), len(name) < len(written)}, ok && httpguts.ValidHeaderFieldName(string(name))
 }
 
 // announcesBody tells whether a body follows, and refuses one that is too long. A length that cannot

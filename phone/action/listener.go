@@ -9,11 +9,13 @@
 package action
 
 import (
+	"container/list"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,21 +34,41 @@ const (
 // connection. A request that cannot be read is replaced by an empty one, for which [Refused] tells the
 // reason. For TLS wrap a [tls.NewListener]: the handshake happens at the first read, under the same
 // time-out.
-func NewListener(l net.Listener) net.Listener {
-	return listener{l, &sync.Pool{New: func() any { return newReader() }}}
+func NewListener(l net.Listener) net.Listener { return NewBoundedListener(l, Bounds{}) }
+
+// NewBoundedListener is NewListener with bounds of one's own.
+func NewBoundedListener(l net.Listener, bounds Bounds) net.Listener {
+	return &listener{
+		Listener: l,
+		readers:  &sync.Pool{New: func() any { return newReader() }},
+		crowd:    newCrowd(bounds),
+		closed:   make(chan struct{}),
+	}
 }
 
 type listener struct {
 	net.Listener
 	readers *sync.Pool
+	crowd   *crowd
+	closing sync.Once
+	closed  chan struct{}
 }
 
-func (l listener) Accept() (net.Conn, error) {
+func (l *listener) Accept() (net.Conn, error) {
+	if !l.crowd.enter(l.closed) {
+		return nil, net.ErrClosed
+	}
 	c, err := l.Listener.Accept()
 	if err != nil {
+		l.crowd.cancel()
 		return nil, err
 	}
-	return &conn{Conn: c, readers: l.readers, out: c}, nil
+	return &conn{Conn: c, readers: l.readers, crowd: l.crowd, source: addressOf(c), out: c}, nil
+}
+
+func (l *listener) Close() error {
+	l.closing.Do(func() { close(l.closed) })
+	return l.Listener.Close()
 }
 
 // conn is one connection of a phone: one request in, one answer out.
@@ -60,6 +82,12 @@ type conn struct {
 	refused  *RequestError
 	surplus  atomic.Bool // the client may be sending more than was read
 	answered atomic.Bool
+
+	crowd  *crowd // guards the rest but source
+	source netip.Addr
+	since  time.Time     // when it began to be idle
+	place  *list.Element // among the idle ones; nil when it is none
+	gone   bool          // it has no place any more
 }
 
 // Read gives the repaired request, then waits. net/http reads on while a handler works and takes an
@@ -89,7 +117,9 @@ func (c *conn) take() error {
 		r.Reset(nil)
 		c.readers.Put(r)
 	}()
+	c.crowd.begin(c)
 	h, err := r.readHead()
+	c.crowd.asked(c)
 	if c.refused = c.refusal(err); c.refused != nil {
 		c.surplus.Store(true)
 		c.request = []byte("GET / HTTP/1.0\r\n\r\n")
@@ -163,6 +193,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 // some of that off the wire, since closing over unread bytes resets the connection and the answer
 // would be lost with it.
 func (c *conn) Close() error {
+	defer c.crowd.leave(c)
 	c.silence.end()
 	if c.answered.Load() && c.surplus.Swap(false) {
 		c.linger()

@@ -2,39 +2,25 @@ package action
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"regexp"
 	"strings"
 	"sync/atomic"
 
 	"github.com/icholy/digest"
+
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
-// Login is who a phone is told to obey; the zero one sends none. It prints as its user name, whatever
-// the verb, so that it can stand in any log or error by accident.
+// Login is who a phone is told to obey; the zero one sends none.
 type Login struct {
-	Username, Password string
-}
-
-// String is the user name.
-func (l Login) String() string { return l.Username }
-
-// Format writes the user name for every verb: `%+v` and `%#v` would pass over String.
-func (l Login) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, l.Username) }
-
-// MarshalJSON writes the user name alone.
-func (l Login) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Username string `json:"username"`
-	}{l.Username})
+	Username string
+	Password secret.Text
 }
 
 func (l Login) basic() string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(l.Username+":"+l.Password))
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(l.Username+":"+l.Password.Reveal()))
 }
 
 var (
@@ -70,7 +56,7 @@ func (a *authenticator) authorization(to Address, login Login, target string) (s
 		URI:      target,
 		Count:    a.uses,
 		Username: login.Username,
-		Password: login.Password,
+		Password: login.Password.Reveal(),
 	})
 	if err != nil {
 		return "", err

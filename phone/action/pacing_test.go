@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // piped is a phone's web server in memory, for a synctest bubble: it answers each request after a
@@ -165,7 +166,7 @@ func TestClientPausesAfterRefusedLogins(t *testing.T) {
 
 		// Another login is worth a try at once, and one that is taken ends the row.
 		answer = accepted
-		do(action.Login{Username: "user", Password: "1234"}, nil)
+		do(action.Login{Username: "user", Password: secret.New("1234")}, nil)
 		requests(7)
 		time.Sleep(time.Minute)
 		answer = refused
@@ -282,7 +283,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answer string) {
 		synctest.Test(t, func(t *testing.T) {
 			p, client := newPiped(0, always(answer))
-			_, err := client.Do(t.Context(), address(t, "phone"), action.Login{Username: "me", Password: "s3cret"}, "Command=2")
+			_, err := client.Do(t.Context(), address(t, "phone"), action.Login{Username: "me", Password: secret.New("s3cret")}, "Command=2")
 			if err != nil && !errors.Is(err, action.ErrHTTP) && !errors.Is(err, action.ErrLogin) && !errors.Is(err, action.ErrTimeout) {
 				t.Errorf("error %v", err)
 			}

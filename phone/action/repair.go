@@ -30,6 +30,7 @@ func (h head) repaired() []byte {
 			text = append(append(append(append(text, "\r\n"...), f.name...), ": "...), f.value...)
 		}
 	}
+	text = h.appendForwarded(text)
 	return append(text, "\r\nConnection: close\r\n\r\n"...)
 }
 
@@ -101,7 +102,8 @@ func (h head) host(authority []byte) []byte {
 	return authority
 }
 
-// ours are the headers that concern this connection and its body; Host is written apart.
+// ours are the headers that concern this connection and its body; Host and X-Forwarded-For are written
+// apart.
 var ours = []string{
 	"Host",
 	"Connection",
@@ -114,11 +116,13 @@ var ours = []string{
 	"Expect",
 	"Upgrade",
 	"HTTP2-Settings",
+	forwardedFor,
 }
 
 // passes tells whether a field goes on: not ours, and without a control character, which no value may
 // hold (RFC 9110, section 5.5).
 func (f field) passes() bool {
-	isControl := func(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
 	return !slices.ContainsFunc(ours, f.is) && !slices.ContainsFunc(f.value, isControl)
 }
+
+func isControl(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }

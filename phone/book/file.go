@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // ParseFile reads a phones file: YAML with a list `phones:`, whose entries have a `mac` and what
@@ -202,7 +204,7 @@ var fields = []field{
 		return nil
 	}},
 	{"password", func(e *entry, text string) error {
-		e.Login.Password = text
+		e.Login.Password = secret.New(text)
 		return nil
 	}},
 	{"password_file", func(e *entry, text string) error {
@@ -211,8 +213,8 @@ var fields = []field{
 			return fmt.Errorf("expected a file that holds the password and nothing else: %w", err)
 		}
 		// Editors and echo end a line; no password is meant to end with one.
-		e.Login.Password = strings.TrimSuffix(strings.TrimSuffix(password, "\n"), "\r")
-		if e.Login.Password == "" {
+		e.Login.Password = secret.New(strings.TrimSuffix(strings.TrimSuffix(password, "\n"), "\r"))
+		if e.Login.Password == (secret.Text{}) {
 			return errors.New("an empty file, expected the password in it")
 		}
 		return nil
@@ -261,6 +263,9 @@ func (f *file) contentOf(path string) (string, error) {
 	c, known := f.contents[path]
 	if !known {
 		text, err := f.read(path)
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			err = failed.Err // without the path: people write a password there
+		}
 		c = content{string(bytes.Clone(text)), err}
 		f.contents[path] = c
 	}

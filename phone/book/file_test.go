@@ -15,12 +15,13 @@ import (
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// plainLogin compares logins, which print without their password, by what they hold.
-var plainLogin = cmp.Transformer("plain", func(l action.Login) [2]string { return [2]string{l.Username, l.Password} })
+// plainLogin compares logins by what they hold, and shows it.
+var plainLogin = cmp.Transformer("plain", func(l action.Login) [2]string { return [2]string{l.Username, l.Password.Reveal()} })
 
 func TestParseFile(t *testing.T) {
 	const name = "testdata/phones.yaml"
@@ -39,15 +40,15 @@ func TestParseFile(t *testing.T) {
 	want := []Listing{
 		{
 			MAC: "001fc11a8b6c", Source: name, Host: "192.168.0.157", Name: "Kitchen", Area: "Ground floor",
-			Login: action.Login{Username: "user", Password: "#1, p:w"}, Charset: "windows-1252", Strict: true, Ring: true,
+			Login: action.Login{Username: "user", Password: secret.New("#1, p:w")}, Charset: "windows-1252", Strict: true, Ring: true,
 		},
 		{
 			MAC: "001122334455", Source: name, Host: "https://office.lan",
-			Login: action.Login{Password: "Büro 1"}, Authorities: string(authorities),
+			Login: action.Login{Password: secret.New("Büro 1")}, Authorities: string(authorities),
 		},
-		{MAC: "001122334456", Source: name, Host: "https://[fd00::8]", Login: action.Login{Password: "0123"}, Insecure: true},
-		{MAC: "001122334457", Source: name, Login: action.Login{Password: "yes"}},
-		{MAC: "001122334458", Source: name, Host: "192.168.0.157:8080", Login: action.Login{Password: "yes"}},
+		{MAC: "001122334456", Source: name, Host: "https://[fd00::8]", Login: action.Login{Password: secret.New("0123")}, Insecure: true},
+		{MAC: "001122334457", Source: name, Login: action.Login{Password: secret.New("yes")}},
+		{MAC: "001122334458", Source: name, Host: "192.168.0.157:8080", Login: action.Login{Password: secret.New("yes")}},
 	}
 	if diff := cmp.Diff(want, got, plainLogin); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -85,7 +86,7 @@ func TestNamedFiles(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"etc/phones/one.txt": 1, "etc/two.txt": 1, "/run/secrets/three": 1}, reads); diff != "" {
 		t.Errorf("reads (-want +got):\n%s", diff)
 	}
-	if got := listings[3].Login.Password; got != "in etc/phones/one.txt" {
+	if got := listings[3].Login.Password.Reveal(); got != "in etc/phones/one.txt" {
 		t.Errorf("got password %q", got)
 	}
 }

@@ -15,7 +15,7 @@ import (
 const LongestName = 100
 
 // Listing is how a user lists one phone; all but MAC and Source may be empty. Two are equal (==) when
-// they say the same. It prints without the password.
+// they say the same.
 type Listing struct {
 	MAC    phone.MAC
 	Source string // where it is listed: a variable, or a file

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 func TestParseHost(t *testing.T) {
@@ -65,7 +66,7 @@ func TestTLS(t *testing.T) {
 
 // A listing may end up in any log by accident.
 func TestPasswordIsNeverPrinted(t *testing.T) {
-	l := Listing{MAC: kitchen, Login: action.Login{Username: "admin", Password: "S3CRET"}}
+	l := Listing{MAC: kitchen, Login: action.Login{Username: "admin", Password: secret.New("S3CRET")}}
 	text, err := json.Marshal(l)
 	if err != nil {
 		t.Fatal(err)
