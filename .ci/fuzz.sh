@@ -1,0 +1,35 @@
+#!/bin/bash
+# Every fuzz target of the product for a short while, one after the other, from
+# where the last time ended: what is found is kept in Go's build cache. For longer:
+#   go test -run '^$' -fuzz '^FuzzListener$' -fuzztime 5m ./phone/action
+source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
+
+longest=10 # seconds for one
+budget=210 # for all of them, without building
+
+section "fuzz"
+# What reads bytes only in tests is no target.
+mapfile -t targets < <(grep -rE --include='*_test.go' '^func Fuzz' . | grep -vE '^\./(test|bridge/homeassistant/hatest)/' |
+	sed -nE 's#^(\./.*)/[^/]+:func (Fuzz[A-Za-z0-9_]*)\(.*#\1 \2#p' | sort)
+((${#targets[@]})) || fail "no fuzz target was found"
+each=$((budget / ${#targets[@]}))
+((each <= longest)) || each=$longest
+printf '%d targets, %d s each\n' "${#targets[@]}" "$each"
+for target in "${targets[@]}"; do
+	read -r folder name <<<"$target"
+	corpus=$folder/testdata/fuzz/$name
+	before=$(ls "$corpus" 2>/dev/null || true)
+	if go test -run '^$' -fuzz "^$name\$" -fuzztime "${each}s" -fuzzminimizetime 20x -parallel 1 "$folder" >"$work/fuzz" 2>&1; then
+		printf '%-28s %-16s %s\n' "$folder" "$name" "$(grep 'execs:' "$work/fuzz" | tail -n 1 | sed -E 's/.*(execs: [0-9]+).*total: ([0-9]+).*/\1, \2 kinds of input/')"
+		continue
+	fi
+	cat "$work/fuzz" >&2
+	# It is shown, and not left in the checkout.
+	for found in $(comm -13 <(printf '%s\n' "$before") <(ls "$corpus" 2>/dev/null || true)); do
+		printf 'input of %s, to be kept as %s/%s:\n' "$name" "$corpus" "$found" >&2
+		cat "$corpus/$found" >&2
+		rm "$corpus/$found"
+	done
+	if [[ -d $corpus ]]; then rmdir -p --ignore-fail-on-non-empty "$corpus"; fi
+	fail "$folder $name"
+done
