@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// slow is who holds connections instead of using them. The second world has few descriptors.
+var slow = subject{
+	name: "slow",
+	attacks: []attack{
+		{"to keep phones out by 2,000 connections that say nothing", idle("", 2000)},
+		{"to keep phones out by 2,000 requests that never end (slowloris)", idle("GET /off_hook?mac=001fc1", 2000)},
+		{"to keep phones out by headers that come a byte at a time", drip},
+		{"to keep phones out by answers that nobody reads", unread},
+		{"to keep phones out by half-closed connections", halfClosed},
+	},
+}
+
+// idle opens connections that send a beginning and wait, while an honest phone is served.
+func idle(begin string, count int) func(context.Context, *world) (verdict, error) {
+	return func(ctx context.Context, w *world) (verdict, error) {
+		open := make([]net.Conn, count)
+		defer closeAll(open)
+		var failed atomic.Int64
+		_ = inParallel(16, count, func(n int) error {
+			c, err := w.dial(ctx, w.stranger())
+			if err != nil {
+				failed.Add(1)
+				return nil
+			}
+			open[n] = c
+			_, _ = io.WriteString(c, begin)
+			return nil
+		})
+		var slowest time.Duration
+		for range 5 {
+			took, err := w.honestEvent(ctx)
+			if err != nil || took > honestLimit {
+				return success("with %d connections open an honest event took %s (%v)", count, took, err)
+			}
+			slowest = max(slowest, took)
+		}
+		return harmless("with %d connections (%d were not let in) an honest event took %d ms", count, failed.Load(), slowest.Milliseconds())
+	}
+}
+
+func closeAll(open []net.Conn) {
+	for _, c := range open {
+		if c != nil {
+			_ = c.Close()
+		}
+	}
+}
+
+// drip sends a byte of a header now and then, until the daemon has had enough.
+func drip(ctx context.Context, w *world) (verdict, error) {
+	const count, limit = 100, 13 * time.Second
+	open := make([]net.Conn, count)
+	defer closeAll(open)
+	for n := range open {
+		c, err := w.dial(ctx, w.stranger())
+		if err != nil {
+			return verdict{}, err
+		}
+		open[n] = c
+		_, _ = io.WriteString(c, "GET "+w.event("off_hook", w.victim.mac)+" HTTP/1.1\r\nX: ")
+	}
+	begun := time.Now()
+	left := count
+	for left > 0 && time.Since(begun) < limit {
+		if err := pause(ctx, 500*time.Millisecond); err != nil {
+			return verdict{}, err
+		}
+		left = 0
+		for _, c := range open {
+			if _, err := io.WriteString(c, "y"); err == nil {
+				left++
+			}
+		}
+		if took, err := w.honestEvent(ctx); err != nil || took > honestLimit {
+			return success("an honest event took %s meanwhile (%v)", took, err)
+		}
+	}
+	if left > 0 {
+		return success("%d of %d connections live after %s", left, count, limit)
+	}
+	return refused("all %d were ended after %s, at whatever pace they sent", count, time.Since(begun).Round(time.Second))
+}
+
+// unread asks for the longest answer and reads nothing of it.
+func unread(ctx context.Context, w *world) (verdict, error) {
+	const count = 300
+	open := make([]net.Conn, count)
+	defer closeAll(open)
+	for n := range open {
+		c, err := w.dial(ctx, w.stranger())
+		if err != nil {
+			return verdict{}, err
+		}
+		open[n] = c
+		if tcp, ok := c.(*net.TCPConn); ok {
+			_ = tcp.SetReadBuffer(1 << 10)
+		}
+		_, _ = io.WriteString(c, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	took, err := w.honestEvent(ctx)
+	if err != nil || took > 3*honestLimit {
+		return success("an honest event took %s meanwhile (%v)", took, err)
+	}
+	return harmless("%d answers wait to be read; an honest event took %d ms", count, took.Milliseconds())
+}
+
+func halfClosed(ctx context.Context, w *world) (verdict, error) {
+	const count = 500
+	open := make([]net.Conn, count)
+	defer closeAll(open)
+	err := inParallel(8, count, func(n int) error {
+		c, err := w.dial(ctx, w.stranger())
+		if err != nil {
+			return err
+		}
+		open[n] = c
+		_, _ = fmt.Fprintf(c, "GET /off_hook?mac=%s", w.victim.mac)
+		if tcp, ok := c.(*net.TCPConn); ok {
+			return tcp.CloseWrite()
+		}
+		return nil
+	})
+	if err != nil {
+		return verdict{}, err
+	}
+	took, err := w.honestEvent(ctx)
+	if err != nil || took > honestLimit {
+		return success("an honest event took %s meanwhile (%v)", took, err)
+	}
+	return refused("%d requests cut short; an honest event took %d ms", count, took.Milliseconds())
+}

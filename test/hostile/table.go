@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+func printTable(results []result) {
+	fmt.Print("| # | where | the attacker wants | outcome | what was seen | honest event after it |\n|---|---|---|---|---|---|\n")
+	count := make(map[outcome]int)
+	for i, r := range results {
+		count[r.Outcome]++
+		fmt.Printf("| %d | %s | %s | %s | %s | %d ms |\n", i+1, r.Subject, cell(r.Attack), r.Outcome, cell(r.Evidence), r.Honest)
+	}
+	fmt.Printf("\n%d attacks: %d refused, %d harmless, %d skipped, %d succeeded, %d not judged\n", len(results),
+		count[isRefused], count[isHarmless], count[isUnable], count[isSuccess], count[isBroken])
+}
+
+// cell is a text as a table can hold it: whoever reads the table is not to be attacked by it.
+func cell(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '|':
+			b.WriteString(`\|`)
+		case r < ' ' || isUntidy(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
