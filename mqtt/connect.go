@@ -38,7 +38,7 @@ func (s *session) open(ctx context.Context) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	if err := connected.Error(); err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return fmt.Errorf("connect: %w", explained(err))
 	}
 	if err := s.subscribe(ctx); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
@@ -96,7 +96,11 @@ func (cfg *Config) dial(ctx context.Context, broker *url.URL) (net.Conn, error) 
 		direct := func(*http.Request) (*url.URL, error) { return nil, nil }
 		return paho.NewWebsocket(broker.String(), secure, cfg.ConnectTimeout, nil, &paho.WebsocketOptions{Proxy: direct})
 	case "mqtts", "ssl":
-		return (&tls.Dialer{Config: secure}).DialContext(ctx, "tcp", broker.Host)
+		conn, err := (&tls.Dialer{Config: secure}).DialContext(ctx, "tcp", broker.Host)
+		if closedByPeer(err) {
+			err = fmt.Errorf("the broker closed the connection instead of speaking TLS, the port may be one without: %w", err)
+		}
+		return conn, err
 	default:
 		return (&net.Dialer{}).DialContext(ctx, "tcp", broker.Host)
 	}
