@@ -113,7 +113,7 @@ func FuzzParseParty(f *testing.F) {
 			if utf8.ValidString(address) && utf8.ValidString(display) && !utf8.ValidString(text) {
 				t.Errorf("ParseParty(%q, %q) = %+v is not UTF-8", address, display, p)
 			}
-			if len(text) > len(address)+len(display)+len("sip:") {
+			if count := utf8.RuneCountInString; count(text) > count(address)+count(display)+len("sip:") {
 				t.Errorf("ParseParty(%q, %q) = %+v grew", address, display, p)
 			}
 		}
