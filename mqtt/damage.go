@@ -20,11 +20,7 @@ import (
 // errDamaged: the file is not what bbolt left there.
 var errDamaged = errors.New("file is damaged")
 
-const (
-	// compactAbove is the size under which a file is left as it is.
-	compactAbove = 8 << 20
-	closeTimeout = 100 * time.Millisecond
-)
+const closeTimeout = 100 * time.Millisecond
 
 // guard calls f and turns what bbolt does on a damaged file, a panic or a
 // memory fault on its mapped pages, into errDamaged. Without SetPanicOnFault a
@@ -56,30 +52,31 @@ func (s *Store) open() error {
 		abandon(db)
 		return err
 	}
-	if s.mostlyFree(db) {
-		db = s.compact(db)
-	}
-	if err := syncFolder(filepath.Dir(s.path)); err != nil {
-		abandon(db)
-		return err
-	}
+	// Of a process that was killed while it made one; nobody else makes one while we hold the lock.
+	_ = os.Remove(s.path + copySuffix)
 	s.db.Store(db)
-	return nil
+	if s.mostlyFree(db) {
+		_ = s.compact() // the log tells it, and the large file is as good
+	}
+	return s.syncName()
 }
 
 // examine looks at the pages before bbolt reads more of them than the headers, which is all that it does
 // to be read only.
 func (s *Store) examine() error {
-	file, err := os.Open(s.path)
-	if err != nil {
-		return nil // a new one, or what bbolt tells better
-	}
-	defer func() { _ = file.Close() }()
 	db, err := s.openFile(s.path, true)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a new one
+	}
 	if err != nil {
 		return err
 	}
 	defer abandon(db)
+	file, err := os.Open(s.path) // as long as we hold the lock nobody puts another one there
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
 	return guard(func() error {
 		return db.View(func(tx *bolt.Tx) error {
 			info, err := file.Stat()
@@ -102,6 +99,7 @@ func (s *Store) examine() error {
 
 func (s *Store) openFile(path string, readOnly bool) (*bolt.DB, error) {
 	var db *bolt.DB
+	var file *os.File
 	err := guard(func() (err error) {
 		db, err = bolt.Open(path, 0o600, &bolt.Options{
 			ReadOnly:     readOnly,
@@ -109,12 +107,20 @@ func (s *Store) openFile(path string, readOnly bool) (*bolt.DB, error) {
 			FreelistType: bolt.FreelistMapType,
 			NoSync:       s.temporary,
 			NoGrowSync:   s.temporary,
+			OpenFile: func(path string, flag int, mode fs.FileMode) (_ *os.File, err error) {
+				file, err = os.OpenFile(path, flag, mode)
+				return file, err
+			},
 		})
 		return err
 	})
 	var pathError *fs.PathError
 	var errno syscall.Errno
 	switch {
+	case err == nil && !stands(file, path):
+		// While we waited for the lock its holder compacted the store, and holds that file.
+		abandon(db)
+		return nil, ErrLocked
 	case err == nil:
 		return db, nil
 	case errors.Is(err, berrors.ErrTimeout):
@@ -125,6 +131,16 @@ func (s *Store) openFile(path string, readOnly bool) (*bolt.DB, error) {
 		// What is left are complaints about the contents.
 		return nil, fmt.Errorf("%w: %w", err, errDamaged)
 	}
+}
+
+// stands tells whether the file is the one that has the name.
+func stands(file *os.File, name string) bool {
+	is, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	stands, err := os.Stat(name)
+	return err == nil && os.SameFile(is, stands)
 }
 
 // inspect looks at every page in use, for bbolt would meet damage only when it
@@ -140,7 +156,7 @@ func (s *Store) inspect(db *bolt.DB) error {
 	}
 	// A commit also writes anew the one meta page that a power cut may have
 	// spoiled; tx.Check would not bear its sight.
-	if err := db.Update(prepare); err != nil {
+	if err := db.Update(s.prepare); err != nil {
 		return err
 	}
 	return db.View(func(tx *bolt.Tx) error {
@@ -148,6 +164,7 @@ func (s *Store) inspect(db *bolt.DB) error {
 		for err := range tx.Check() {
 			damage = fmt.Errorf("%w: %w", err, errDamaged)
 		}
+		s.found = s.survey(tx)
 		return damage
 	})
 }
@@ -175,21 +192,12 @@ func (s *Store) bothHeaders(pageSize int) bool {
 	return true
 }
 
+// walk reads everything once, and the schema.
 func (s *Store) walk(tx *bolt.Tx) error {
-	s.found = contents{next: 1}
-	return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
-		switch string(name) {
-		case string(bucketMeta):
-			if v := b.Get(keySchema); len(v) != 8 || binary.BigEndian.Uint64(v) > schema {
-				return fmt.Errorf("written by a newer version of this program: its schema is %x, known are those up to %d", v, schema)
-			}
-		case string(bucketOutbox):
-			s.survey(b)
-		case string(bucketAside):
-			if k, _ := b.Cursor().Last(); len(k) == 8 {
-				s.found.next = max(s.found.next, binary.BigEndian.Uint64(k)+1)
-			}
-		}
+	if _, err := s.readSchema(tx); err != nil {
+		return err
+	}
+	return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
 		return b.ForEach(func(key, _ []byte) error {
 			_ = bytes.Count(key, nil) // reads it: a key may lie on a page that is not there
 			return nil
@@ -198,9 +206,12 @@ func (s *Store) walk(tx *bolt.Tx) error {
 }
 
 // survey counts the messages that wait.
-func (s *Store) survey(outbox *bolt.Bucket) {
-	f := &s.found
-	cursor := outbox.Cursor()
+func (s *Store) survey(tx *bolt.Tx) contents {
+	f := contents{next: 1}
+	if k, _ := tx.Bucket(bucketAside).Cursor().Last(); len(k) == 8 {
+		f.next = binary.BigEndian.Uint64(k) + 1
+	}
+	cursor := tx.Bucket(bucketOutbox).Cursor()
 	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
 		place := binary.BigEndian.Uint64(k)
 		if f.span.count == 0 {
@@ -214,52 +225,19 @@ func (s *Store) survey(outbox *bolt.Bucket) {
 		f.span.bytes += int64(len(v))
 		f.next = max(f.next, place+1)
 	}
+	return f
 }
 
-func prepare(tx *bolt.Tx) error {
-	for _, name := range [][]byte{bucketMeta, bucketOutbox, bucketAside, bucketRecords} {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-			return err
-		}
-	}
-	return tx.Bucket(bucketMeta).Put(keySchema, binary.BigEndian.AppendUint64(nil, schema))
-}
-
-// mostlyFree tells whether the file is worth copying: it never shrinks by
-// itself, and the larger its list of free pages, the more each commit costs.
-func (s *Store) mostlyFree(db *bolt.DB) bool {
-	file, err := os.Stat(s.path)
+// syncName makes the file's name outlast a power cut. Without that nothing is
+// to be stored under it: the file is let go of, and opened by the next commit.
+func (s *Store) syncName() error {
+	err := syncFolder(filepath.Dir(s.path))
 	if err != nil {
-		return false
-	}
-	free := int64(db.Stats().FreePageN) * int64(db.Info().PageSize)
-	return file.Size() >= compactAbove && free > file.Size()/2
-}
-
-// compact copies what is in use into a small file, which takes the name while
-// both are locked, so that no other process gets in between. Without room for
-// the copy the large file stays in use.
-func (s *Store) compact(db *bolt.DB) *bolt.DB {
-	path := s.path + ".compact"
-	_ = os.Remove(path) // left there when the process was killed on the way
-	small, err := s.openFile(path, false)
-	if err == nil {
-		err = guard(func() error { return bolt.Compact(small, db, chunkBytes) })
-		if err == nil {
-			err = os.Rename(path, s.path)
-		}
-		if err != nil {
-			abandon(small)
+		if db := s.db.Swap(nil); db != nil {
+			abandon(db)
 		}
 	}
-	if err != nil {
-		_ = os.Remove(path)
-		s.log.Warn().Err(err).Msg("store could not be compacted")
-		return db
-	}
-	abandon(db)
-	s.log.Info().Msg("store compacted")
-	return small
+	return err
 }
 
 // syncFolder makes the name of a new file outlast a power cut: without it the

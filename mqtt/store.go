@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
 	bolt "go.etcd.io/bbolt"
@@ -20,7 +21,6 @@ var ErrLocked = errors.New("store is in use by another process")
 
 const (
 	fileName        = "outbox.db"
-	schema          = 1
 	defaultMaxBytes = 256 << 20
 	// asideLimit is how many messages set aside are kept, the newest ones.
 	asideLimit = 1000
@@ -36,7 +36,6 @@ var (
 	bucketOutbox  = []byte("outbox")
 	bucketAside   = []byte("aside")
 	bucketRecords = []byte("records")
-	keySchema     = []byte("schema")
 )
 
 // StoreOptions of OpenStore.
@@ -57,8 +56,15 @@ type Store struct {
 	log       zerolog.Logger
 
 	// db is nil while no file could be opened in place of a damaged one.
-	db    atomic.Pointer[bolt.DB]
-	found contents
+	db         atomic.Pointer[bolt.DB]
+	found      contents
+	migrations []migration
+
+	copying       atomic.Pointer[compaction] // nil: none is under way
+	restTime      time.Duration
+	compactPause  time.Duration
+	compactNext   time.Time  // not before this
+	compactFaults repetition // for the log
 }
 
 // contents is what a file held when it was opened.
@@ -72,10 +78,7 @@ type contents struct {
 // empty dir means a temporary store that is not synced to disk and is removed
 // by Close. The error is ErrLocked when another process holds the store.
 func OpenStore(dir string, opt StoreOptions) (*Store, error) {
-	s := &Store{maxBytes: opt.MaxBytes, clock: newClock(), log: opt.Log}
-	if s.maxBytes <= 0 {
-		s.maxBytes = defaultMaxBytes
-	}
+	s := newStore(opt)
 	var err error
 	if dir == "" {
 		s.temporary = true
@@ -95,6 +98,18 @@ func OpenStore(dir string, opt StoreOptions) (*Store, error) {
 		return nil, fmt.Errorf("store %s: %w", s.path, err)
 	}
 	return s, nil
+}
+
+// newStore has no file yet.
+func newStore(opt StoreOptions) *Store {
+	s := &Store{
+		maxBytes: opt.MaxBytes, clock: newClock(), log: opt.Log,
+		migrations: migrations, restTime: restTime, compactPause: compactPause,
+	}
+	if s.maxBytes <= 0 {
+		s.maxBytes = defaultMaxBytes
+	}
+	return s
 }
 
 // Records calls visit for each record whose key begins with prefix, in the
@@ -123,6 +138,7 @@ func (s *Store) Records(prefix string, visit func(key string, value []byte) erro
 
 // Close releases the file, after Client.Run has ended.
 func (s *Store) Close() error {
+	s.dropCopy()
 	var err error
 	if db := s.db.Load(); db != nil {
 		err = guard(db.Close)

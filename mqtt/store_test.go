@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
-	bolt "go.etcd.io/bbolt"
 )
 
 // put commits messages at places from 1 on.
@@ -103,26 +102,6 @@ func TestTemporaryStoreIsRemoved(t *testing.T) {
 	}
 }
 
-func TestNewerSchemaIsRefused(t *testing.T) {
-	dir := t.TempDir()
-	s := openStore(t, dir)
-	if err := s.db.Load().Update(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketMeta).Put(keySchema, binary.BigEndian.AppendUint64(nil, schema+1))
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.db.Load().Close(); err != nil {
-		t.Fatal(err)
-	}
-	_, err := OpenStore(dir, StoreOptions{})
-	if err == nil || !strings.Contains(err.Error(), "newer version") {
-		t.Errorf("OpenStore: %v", err)
-	}
-	if asides(t, dir) != 0 {
-		t.Error("a good file was set aside")
-	}
-}
-
 func TestUnusableFolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
@@ -130,41 +109,6 @@ func TestUnusableFolder(t *testing.T) {
 	}
 	if _, err := OpenStore(path, StoreOptions{}); err == nil {
 		t.Error("a file was taken for a folder")
-	}
-}
-
-func TestCompaction(t *testing.T) {
-	dir := t.TempDir()
-	s, err := OpenStore(dir, StoreOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	put(t, s, 1, 600, strings.Repeat("x", 32<<10))
-	w := transaction{records: map[string][]byte{"a": []byte("1")}}
-	for place := range uint64(599) {
-		w.deletes = append(w.deletes, place+1)
-	}
-	if err := s.commit(&w); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	before := size(t, s.path)
-	s = openStore(t, dir)
-	if after := size(t, s.path); after > before/4 {
-		t.Errorf("%d bytes, before %d", after, before)
-	}
-	if got := s.found.span.count; got != 1 {
-		t.Errorf("%d messages", got)
-	}
-	if diff := cmp.Diff(map[string]string{"a": "1"}, records(t, s, "")); diff != "" {
-		t.Error(diff)
-	}
-	// The compacted file is the locked one, and new messages go there.
-	put(t, s, 601, 601, "x")
-	if _, err := OpenStore(dir, StoreOptions{}); !errors.Is(err, ErrLocked) {
-		t.Errorf("second OpenStore: %v", err)
 	}
 }
 

@@ -52,20 +52,26 @@ func (c *Client) write(finish <-chan struct{}) {
 	alarm := newAlarm()
 	defer alarm.stop()
 	for {
-		due, last := false, false
+		due, last, copied := false, false, false
 		select {
 		case <-c.wakeWriter:
 		case <-alarm.timer.C:
 			due = true
 			alarm.stop()
+		case <-c.store.copied():
+			copied = true
+			c.store.takeCopy()
 		case <-finish:
 			last = true
 		}
 		w, later := c.takeWork(due || last)
 		ok := true
-		if w != nil {
+		switch {
+		case w != nil:
 			alarm.stop()
 			ok = c.commit(w)
+		case due:
+			later = c.store.compactAtRest()
 		}
 		if last {
 			return
@@ -75,6 +81,11 @@ func (c *Client) write(finish <-chan struct{}) {
 		}
 		if later > 0 {
 			alarm.set(later)
+		}
+		if w != nil || copied {
+			if rest := c.store.restsAfter(); rest > 0 {
+				alarm.set(rest)
+			}
 		}
 	}
 }

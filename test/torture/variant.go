@@ -39,10 +39,19 @@ var edits = map[variant][]edit{
 	"os"
 	"strings"
 	"syscall"
-)`}, {bbolt, "bolt_linux.go", "return syscall.Fdatasync(int(db.file.Fd()))", `if err := syscall.Fdatasync(int(db.file.Fd())); err != nil || !strings.HasSuffix(db.path, "outbox.db") {
+)`}, {bbolt, "bolt_linux.go", "return syscall.Fdatasync(int(db.file.Fd()))", `path := strings.TrimSuffix(db.path, ".compact")
+	if err := syscall.Fdatasync(int(db.file.Fd())); err != nil || !strings.HasSuffix(path, "outbox.db") {
 		return err
 	}
-	text, err := os.ReadFile(db.path)
+	// A file that was compacted has its name later than its path.
+	is, err := db.file.Stat()
+	if err != nil {
+		return err
+	}
+	if stands, err := os.Stat(path); err != nil || !os.SameFile(is, stands) {
+		return nil
+	}
+	text, err := os.ReadFile(path)
 	if err == nil {
 		err = os.WriteFile(os.Getenv("SYNCED")+".new", text, 0o600)
 	}
