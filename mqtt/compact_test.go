@@ -51,12 +51,22 @@ func TestCompactionAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := size(t, s.path)
-	// A process was killed in the midst of it.
+	killedWhileCopying(t, s)
+	s = openStore(t, dir)
+	checkCompacted(t, s, before, 1, kept)
+	killedWhileCopying(t, s)
+	if err := s.db.Swap(nil).Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkFolder(t, openStore(t, dir)) // although there was nothing to compact
+}
+
+// killedWhileCopying leaves what a process does that was killed in the midst of it.
+func killedWhileCopying(t *testing.T, s *Store) {
+	t.Helper()
 	if err := os.WriteFile(s.path+copySuffix, make([]byte, 3000), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s = openStore(t, dir)
-	checkCompacted(t, s, before, 1, kept)
 }
 
 // checkCompacted looks for all that was in a file, for its lock, and for what may be left behind.
@@ -107,11 +117,11 @@ func TestCompactionAtRest(t *testing.T) {
 	c := NewClient(testConfig(t, p.url()), s)
 	stop := runInBackground(t, c.Run)
 	kept := map[string]string{}
-	for n := range 300 {
+	for n := range 50 {
 		key := fmt.Sprint("record", n)
 		kept[key] = "value of " + key
 		mustStore(t, c.Publish(Batch{
-			Messages: []Message{event("dev/event", strings.Repeat("x", 64<<10))},
+			Messages: []Message{event("dev/event", strings.Repeat("x", 256<<10))},
 			Records:  []Record{{Key: key, Value: []byte(kept[key])}},
 		}))
 	}
