@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"syscall"
 	"time"
 
@@ -248,22 +247,4 @@ func (c config) bridgeConfig() bridge.Config {
 		DiscoveryPrefix: string(c.DiscoveryPrefix),
 	}
 	return b
-}
-
-// newLogger writes JSON lines, or for people: a console costs twenty times as much.
-func newLogger(c logConfig, w io.Writer) zerolog.Logger {
-	zerolog.TimeFieldFormat = time.RFC3339Nano
-	if c.Format == logConsole || c.Format == logAuto && isTerminal(w) {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000", NoColor: !isTerminal(w)}
-	}
-	return zerolog.New(w).Level(zerolog.Level(c.Level)).With().Timestamp().Logger()
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	stat, err := f.Stat()
-	return err == nil && stat.Mode()&os.ModeCharDevice != 0
 }
