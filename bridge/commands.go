@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -34,7 +33,7 @@ func (b *Bridge) receiveCommand(m mqtt.Message) {
 		}
 		return
 	}
-	cmd, err := phone.ParseCommand(command, bytes.Clone(m.Payload))
+	cmd, err := phone.ParseCommand(command, m.Payload)
 	d := b.phones.find(mac)
 	switch {
 	case m.Retained:

@@ -18,6 +18,9 @@ var (
 	fourParts = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+){3}$`)
 	// fraction is what a float makes of a number: 206.0 would ring at 2060.
 	fraction = regexp.MustCompile(`^[0-9]+\.0+$`)
+	// negative is a result that is none, such as -1, and not what people type: the minus would be
+	// dropped as a separator, and 1 would ring.
+	negative = regexp.MustCompile(`^-[0-9]+(?:\.[0-9]+)?$`)
 )
 
 // readNumber takes out of a number what people type between digits. Nothing but digits, `*`, `#` and
@@ -28,6 +31,8 @@ func readNumber(typed string) (string, error) {
 		return "", errors.New("four numbers joined by dots are an IP address, which is not dialled")
 	case fraction.MatchString(bare):
 		return "", errors.New("a number with a decimal point; send it without")
+	case negative.MatchString(typed):
+		return "", errors.New("a number with a minus sign; send it without")
 	}
 	number := dropVisualSeparators(trunkZero.ReplaceAllString(typed, "$1"))
 	if i := strings.IndexFunc(number, notDialable); i >= 0 {

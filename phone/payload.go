@@ -28,7 +28,8 @@ func (e *CommandError) Error() string { return e.Text }
 
 // ParseCommand reads the payload of `set/<name>`, or of `set` with an empty name: then it has to be a
 // JSON object that says its command. The payload is the plain argument, a JSON string, number,
-// boolean or list, or a JSON object. Unknown members of an object are ignored.
+// boolean or list, or a JSON object. Unknown members of an object are ignored. The payload, which may be
+// many megabytes that are refused, is not copied, and not kept.
 //
 // The error is a [*CommandError]; the command that comes with it carries Name and Transaction as far
 // as they could be read, so that it can be answered.
@@ -75,10 +76,14 @@ type message struct {
 	bare   json.RawMessage
 }
 
+// blanks are what may stand around a payload or an argument, as JSON has it. Those of other scripts and
+// the line ends of Unicode are part of it, and no argument holds any.
+const blanks = " \t\r\n"
+
 // readMessage sees which form a payload has. Plain text becomes a JSON string; a number stays the
 // text that was sent, for it may be a telephone number.
 func readMessage(payload []byte) (message, error) {
-	payload = bytes.TrimSpace(payload)
+	payload = bytes.Trim(payload, blanks)
 	if len(payload) > longestPayload {
 		return message{}, &CommandError{CodePayload, fmt.Sprintf("the payload has %d bytes, expected at most %d", len(payload), longestPayload)}
 	}
@@ -137,8 +142,11 @@ func (m message) transaction() (json.RawMessage, error) {
 		}
 		return json.Marshal(text)
 	}
-	isNumber := raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9'
-	if !isNumber || len(raw) > longestTransaction {
+	if len(raw) > longestTransaction {
+		return nil, errTransaction
+	}
+	// Most readers of JSON take a number into a float, and refuse a whole result for one like 1e999.
+	if _, err := strconv.ParseFloat(string(raw), 64); err != nil {
 		return nil, errTransaction
 	}
 	return raw, nil
@@ -172,7 +180,7 @@ func (m message) argument(member string) (words []string, list bool, err error) 
 	}
 	if raw[0] != '[' {
 		word, err := readScalar(raw)
-		return []string{strings.TrimSpace(word)}, false, err
+		return []string{strings.Trim(word, blanks)}, false, err
 	}
 	var elements []json.RawMessage
 	if err := json.Unmarshal(raw, &elements); err != nil {

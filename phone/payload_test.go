@@ -91,6 +91,7 @@ func TestParseCommand(t *testing.T) {
 		{"hangup", `{"transaction":" t1 "}`, Command{Name: "hangup", Transaction: raw(`" t1 "`)}},
 		{"hangup", `{"transaction":"\u0041"}`, Command{Name: "hangup", Transaction: raw(`"A"`)}},
 		{"hangup", `{"transaction":12345678901234567890}`, Command{Name: "hangup", Transaction: raw("12345678901234567890")}},
+		{"hangup", `{"transaction":1e308}`, Command{Name: "hangup", Transaction: raw("1e308")}},
 		{"hangup", `{"transaction":-1.5e3}`, Command{Name: "hangup", Transaction: raw("-1.5e3")}},
 		{"hangup", `{"transaction":null,"expires_at":null,"force":null}`, Command{Name: "hangup"}},
 		{"hangup", `{"transaction":""}`, Command{Name: "hangup"}},
@@ -143,6 +144,8 @@ func TestParseCommandRefuses(t *testing.T) {
 		{"hangup", `{"transaction":["t"]}`, "hangup", CodePayload, "transaction has to be a string or number of at most 64 characters"},
 		{"hangup", `{"transaction":"` + strings.Repeat("x", 65) + `"}`, "hangup", CodePayload, "transaction has to be a string or number of at most 64 characters"},
 		{"", `{"command":"hangup","transaction":` + strings.Repeat("1", 65) + `}`, "hangup", CodePayload, "transaction has to be a string or number of at most 64 characters"},
+		{"hangup", `{"transaction":1e999}`, "hangup", CodePayload, "transaction has to be a string or number of at most 64 characters"},
+		{"hangup", `{"transaction":-1e999}`, "hangup", CodePayload, "transaction has to be a string or number of at most 64 characters"},
 		{"hangup", `{"expires_at":"tomorrow"}`, "hangup", CodePayload, "expires_at has to be a time as in RFC 3339, such as 2026-11-23T09:00:00Z"},
 		{"hangup", `{"expires_at":1700000000}`, "hangup", CodePayload, "expires_at has to be a time as in RFC 3339, such as 2026-11-23T09:00:00Z"},
 		{"hangup", `{"force":"yes"}`, "hangup", CodePayload, "force has to be true or false"},
@@ -165,6 +168,11 @@ func TestParseCommandRefuses(t *testing.T) {
 		{"dial", "PRESS", "dial", CodeArgument, "dial: 'P' cannot be dialled" + dialTakes},
 		{"dial", `{"number":1e3}`, "dial", CodeArgument, "dial: 'e' cannot be dialled" + dialTakes},
 		{"dial", `{"number":206.0}`, "dial", CodeArgument, "dial: a number with a decimal point; send it without" + dialTakes},
+		{"dial", `{"number":-206}`, "dial", CodeArgument, "dial: a number with a minus sign; send it without" + dialTakes},
+		{"dial", "-1", "dial", CodeArgument, "dial: a number with a minus sign; send it without" + dialTakes},
+		{"dial", `"206\u2028"`, "dial", CodeArgument, `dial: '\u2028' cannot be dialled` + dialTakes},
+		{"dial", "206\u0085", "dial", CodeArgument, `dial: '\u0085' cannot be dialled` + dialTakes},
+		{"dial", "\u00a0206", "dial", CodeArgument, `dial: '\u00a0' cannot be dialled` + dialTakes},
 		{"dial", "192.168.0.1", "dial", CodeArgument, "dial: four numbers joined by dots are an IP address, which is not dialled" + dialTakes},
 		{"dial", `{"number":"206","account":5}`, "dial", CodeArgument, "dial: account has to be 1 to 4" + dialTakes},
 		{"dial", `{"number":"206","account":"1&Command=2"}`, "dial", CodeArgument, "dial: account has to be 1 to 4" + dialTakes},
@@ -187,6 +195,7 @@ func TestParseCommandRefuses(t *testing.T) {
 		{"dnd", "yes", "dnd", CodeArgument, `dnd: "yes" is no position` + positions},
 
 		{"transfer", "+4930", "transfer", CodeArgument, "transfer: there is no key for +; send the number with 00 or as it is dialled by hand" + transferTakes},
+		{"transfer", `{"number":-20}`, "transfer", CodeArgument, "transfer: a number with a minus sign; send it without" + transferTakes},
 		{"transfer", `{"number":"20","mode":"warm"}`, "transfer", CodeArgument, "transfer: mode has to be blind or attended" + transferTakes},
 		{"transfer", `{"number":"20","mode":[]}`, "transfer", CodeArgument, "transfer: mode has to be blind or attended" + transferTakes},
 
@@ -197,6 +206,7 @@ func TestParseCommandRefuses(t *testing.T) {
 
 		{"volume", "11", "volume", CodeArgument, `volume: "11" is not allowed` + volumeTakes},
 		{"volume", "-11", "volume", CodeArgument, `volume: "-11" is not allowed` + volumeTakes},
+		{"volume", "UP\u2028", "volume", CodeArgument, `volume: "UP\u2028" is not allowed` + volumeTakes},
 		{"volume", "1e1", "volume", CodeArgument, `volume: "1e1" is not allowed` + volumeTakes},
 		{"volume", "99999999999999999999", "volume", CodeArgument, `volume: "99999999999999999999" is not allowed` + volumeTakes},
 		{"line", "0", "line", CodeArgument, `line: "0" is not allowed; send 1 to 45`},
@@ -223,6 +233,26 @@ func TestParseCommandRefuses(t *testing.T) {
 				t.Errorf("the command is called %q, want %q", c.Name, tt.name)
 			}
 		})
+	}
+}
+
+// TestParseCommandKeepsNothing: the command stays what it is when its payload is written over.
+func TestParseCommandKeepsNothing(t *testing.T) {
+	for topic, text := range map[string]string{
+		"dial": "206", "key": `["1","OK"]`, "": `{"command":"dial","number":206,"account":1,"transaction":17}`, "transfer": `{"number":"20","transaction":"t1"}`,
+	} {
+		payload := []byte(text)
+		got, err := ParseCommand(topic, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range payload {
+			payload[i] = 'x'
+		}
+		want, _ := ParseCommand(topic, []byte(text))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
 	}
 }
 
