@@ -40,17 +40,12 @@ var broker = subject{
 }
 
 func dashboardCommands(ctx context.Context, w *world) (verdict, error) {
-	dashboard, err := w.connect(ctx, dashboardUser, "dashboard", "phone2mqtt/#")
-	if err != nil {
-		return verdict{}, err
-	}
-	defer dashboard.Disconnect(0)
 	begin, from := w.victim.count(), w.observer.count()
 	for _, m := range [][2]string{
 		{"phone2mqtt/" + w.victim.mac + "/set/dial", "0900"}, {"phone2mqtt/" + w.victim.mac + "/set", `{"command":"reboot"}`}, {"phone2mqtt/" + w.victim.mac + "/set/", `{"command":"reboot"}`},
 		{"phone2mqtt/bridge/request/phone/remove", `{"mac":"` + w.victim.mac + `"}`}, {"phone2mqtt/bridge/request/health_check", "{}"}, {"homeassistant/status", "online"},
 	} {
-		if err := dashboard.say(m[0], m[1]); err != nil {
+		if _, err := w.attempt(ctx, dashboardUser, stand.Message{Topic: m[0], Payload: []byte(m[1])}); err != nil {
 			return verdict{}, err
 		}
 	}
@@ -77,16 +72,11 @@ func (w *world) ownTopics(mac string) []string {
 
 func plantsByUsers(ctx context.Context, w *world) (verdict, error) {
 	for _, user := range []string{dashboardUser, homeUser} {
-		p, err := w.connect(ctx, user, "planter-"+user)
-		if err != nil {
-			return verdict{}, err
-		}
 		for _, topic := range w.ownTopics(w.victim.mac) {
-			if err := p.plant(topic, `"planted"`); err != nil {
+			if _, err := w.attempt(ctx, user, stand.Message{Topic: topic, Payload: []byte(`"planted"`), Retained: true}); err != nil {
 				return verdict{}, err
 			}
 		}
-		p.Disconnect(0)
 	}
 	kept, err := w.kept(ctx, "phone2mqtt/#")
 	if err != nil {
@@ -227,6 +217,10 @@ func plantedEvents(ctx context.Context, w *world) (verdict, error) {
 		if err := w.insider.say(topic, payload); err != nil {
 			return verdict{}, err
 		}
+	}
+	// What comes after this event is the daemon's own again.
+	if _, err := w.honestEvent(ctx); err != nil {
+		return verdict{}, err
 	}
 	if r, err := w.order(ctx, w.victim, "key", "OK"); err != nil || r.outcome() != "guard" {
 		return success("%+v (%v)", r, err)

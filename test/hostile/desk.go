@@ -135,9 +135,10 @@ func header(head, name string) string {
 	return ""
 }
 
-// form is every head that the daemon may ever send to a phone.
+// form is every head that the daemon may ever send to a phone. A login tells the phone's own realm back,
+// in whatever script it is.
 var form = regexp.MustCompile(`^GET /Phone_ActionURL&(Command=1&Number=[0-9*+]([0-9*+]|%23)*(&Account=[1-4])?|Command=1&Number=%23([0-9*+]|%23)*(&Account=[1-4])?|Command=2|key=[A-Za-z0-9_*]+) HTTP/1\.1\r\n` +
-	`Host: [0-9a-zA-Z.:\[\]]+\r\nUser-Agent: phone2mqtt/[^\r\n]*\r\nConnection: close\r\n(Authorization: [ -~]+\r\n)?\r\n$`)
+	`Host: [0-9a-zA-Z.:\[\]]+\r\nUser-Agent: phone2mqtt/[^\r\n]*\r\nConnection: close\r\n(Authorization: [^\x00-\x1f\x7f]+\r\n)?\r\n$`)
 
 // obey takes everything.
 func obey(c net.Conn, _ string) {

@@ -93,9 +93,9 @@ func births(ctx context.Context, w *world) (verdict, error) {
 	const count = 2000
 	for n := range count {
 		topic := []string{"homeassistant/status", "hass/status", "homeassistant/status/x"}[n%3]
-		w.home.Publish(topic, 1, false, []string{"online", "offline", "online", "on"}[n%4])
+		w.insider.Publish(topic, 1, false, []string{"online", "offline", "online", "on"}[n%4])
 	}
-	if err := w.home.say("homeassistant/status", "online"); err != nil {
+	if err := w.insider.say("homeassistant/status", "online"); err != nil {
 		return verdict{}, err
 	}
 	if _, err := w.honestEvent(ctx); err != nil {

@@ -13,8 +13,7 @@ type order struct {
 
 // numbers is who hides more than a number in a number.
 var numbers = subject{
-	name:     "numbers",
-	settings: []string{"DIAL_RATE=0"},
+	name: "numbers",
 	attacks: []attack{
 		{"a second parameter behind the number", orders(
 			order{"dial", "206&Command=2", ""}, order{"dial", "206&Number=0900", ""}, order{"dial", "206?Number=0900", ""}, order{"dial", `{"number":"206&Account=2"}`, ""},

@@ -97,7 +97,7 @@ func twice(ctx context.Context, w *world) (verdict, error) {
 
 func transactions(ctx context.Context, w *world) (verdict, error) {
 	count := 0
-	for _, raw := range []string{`"\ud800"`, `"\u0000\u001b[2J"`, `1e999`, `-0`, `""`, `"` + strings.Repeat("\u00fc", 64) + `"`, `123456789012345678901234567890`, `"</script>\u2028"`} {
+	for _, raw := range []string{`"\ud800"`, `"\u0000\u001b[2J"`, `1e308`, `-0`, `""`, `"` + strings.Repeat("\u00fc", 64) + `"`, `123456789012345678901234567890`, `"</script>\u2028"`} {
 		r, err := w.order(ctx, w.victim, "volume", `{"value":0,"transaction":`+raw+`}`)
 		if err != nil {
 			return verdict{}, err
@@ -107,7 +107,7 @@ func transactions(ctx context.Context, w *world) (verdict, error) {
 		}
 		count++
 	}
-	for _, raw := range []string{`{}`, `[1]`, `true`, `"` + strings.Repeat("x", 65) + `"`, strings.Repeat("1", 65)} {
+	for _, raw := range []string{`{}`, `[1]`, `true`, `1e999`, `-1e400`, `"` + strings.Repeat("x", 65) + `"`, strings.Repeat("1", 65)} {
 		r, err := w.order(ctx, w.victim, "volume", `{"value":0,"transaction":`+raw+`}`)
 		if err != nil {
 			return verdict{}, err

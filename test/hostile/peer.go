@@ -74,6 +74,28 @@ func (p *peer) plant(topic string, payload string) error {
 	return stand.Done(p.Publish(topic, 1, true, payload))
 }
 
+// attempt publishes what the broker may not take, each over a connection of its own: mosquitto ends one
+// for a topic that it does not bear, and some versions for one that is not allowed. How often it did is
+// returned.
+func (w *world) attempt(ctx context.Context, user string, all ...stand.Message) (cut int, err error) {
+	for _, m := range all {
+		p, err := w.connect(ctx, user, "attempt-"+w.fresh())
+		if err != nil {
+			return cut, err
+		}
+		published := p.Publish(m.Topic, 1, m.Retained, m.Payload)
+		answered := published.WaitTimeout(patience)
+		p.Disconnect(0)
+		if !answered {
+			return cut, fmt.Errorf("no answer of the broker to %.100q within %s", m.Topic, patience)
+		}
+		if published.Error() != nil {
+			cut++
+		}
+	}
+	return cut, nil
+}
+
 // await waits for a message that fits, from that one on.
 func (p *peer) await(ctx context.Context, from int, what string, fits func(stand.Message) bool) (m stand.Message, err error) {
 	err = stand.Eventually(ctx, what, func() bool {

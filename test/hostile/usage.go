@@ -18,7 +18,7 @@ type holdings struct {
 const (
 	moreGoroutines  = 20
 	moreDescriptors = 16
-	moreResident    = 64 << 20
+	moreResident    = 32 << 20
 )
 
 func (h holdings) String() string {
