@@ -69,6 +69,7 @@ type result struct {
 	Outcome  outcome `json:"outcome"`
 	Evidence string  `json:"evidence"`
 	Honest   int64   `json:"honest_ms"` // how long an honest event took afterwards
+	Peak     int64   `json:"peak_mib"`  // most memory of the daemon during the attack; 0: it cannot be told
 	Took     int64   `json:"ms"`
 }
 
@@ -105,24 +106,24 @@ func (st *stage) playAll(ctx context.Context, chosen []subject) []result {
 	return results
 }
 
-// play builds a world, makes the attacks of a subject in it and looks at what they left behind.
+// play builds a world, and makes the attacks of a subject in it.
 func (st *stage) play(ctx context.Context, s subject) []result {
 	w, err := st.build(ctx, s)
 	defer w.tearDown()
 	if err != nil {
-		return []result{{s.name, "any of them", isBroken, err.Error(), 0, 0}}
+		return []result{{Subject: s.name, Attack: "any of them", Outcome: isBroken, Evidence: err.Error()}}
 	}
 	var results []result
 	for _, a := range s.attacks {
 		results = append(results, w.make(ctx, s.name, a))
 	}
-	last := attack{"memory, goroutines or descriptors for ever", leftBehind}
-	return append(results, w.make(ctx, s.name, last))
+	return results
 }
 
-// make makes one attack and looks whether the daemon bears it.
+// make makes one attack and looks whether the daemon bears it, and what it left behind.
 func (w *world) make(ctx context.Context, subject string, a attack) result {
 	begun := time.Now()
+	w.resetPeak()
 	v, err := a.try(ctx, w)
 	switch {
 	case errors.Is(err, errUnable):
@@ -130,38 +131,16 @@ func (w *world) make(ctx context.Context, subject string, a attack) result {
 	case err != nil:
 		v = verdict{isBroken, err.Error()}
 	}
-	took := time.Since(begun)
+	took, peak := time.Since(begun), w.peak()
 	honest, harm := w.aftermath(ctx)
+	if len(harm) == 0 {
+		harm = w.leftBehind(ctx)
+	}
+	if peak > mostResident {
+		harm = append(harm, fmt.Sprintf("the daemon took %d MiB", peak>>20))
+	}
 	if len(harm) > 0 {
 		v = verdict{isSuccess, strings.Join(append(harm, v.evidence), "; ")}
 	}
-	return result{subject, a.name, v.outcome, v.evidence, honest.Milliseconds(), took.Milliseconds()}
-}
-
-// leftBehind compares what the daemon holds with what it held before the first attack. Connections that
-// were left idle are ended after ten seconds, so it is given some time.
-func leftBehind(ctx context.Context, w *world) (verdict, error) {
-	const patience = 25 * time.Second
-	for begun := time.Now(); ; {
-		now, err := w.holds(ctx)
-		switch {
-		case err != nil:
-			return verdict{}, err
-		case now.near(w.before):
-			return harmless("before: %s; after: %s", w.before, now)
-		case time.Since(begun) > patience:
-			return success("before: %s; %s after the last attack: %s", w.before, patience, now)
-		}
-		// Garbage is collected when new garbage comes, and every page that is asked for is some.
-		err = inParallel(4, 100, func(int) error {
-			_, err := w.metrics(ctx)
-			return err
-		})
-		if err != nil {
-			return verdict{}, err
-		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
-			return verdict{}, err
-		}
-	}
+	return result{subject, a.name, v.outcome, v.evidence, honest.Milliseconds(), peak >> 20, took.Milliseconds()}
 }

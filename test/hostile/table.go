@@ -6,11 +6,11 @@ import (
 )
 
 func printTable(results []result) {
-	fmt.Print("| # | where | the attacker wants | outcome | what was seen | honest event after it |\n|---|---|---|---|---|---|\n")
+	fmt.Print("| # | where | the attacker wants | outcome | what was seen | honest event after it | most memory |\n|---|---|---|---|---|---|---|\n")
 	count := make(map[outcome]int)
 	for i, r := range results {
 		count[r.Outcome]++
-		fmt.Printf("| %d | %s | %s | %s | %s | %d ms |\n", i+1, r.Subject, cell(r.Attack), r.Outcome, cell(r.Evidence), r.Honest)
+		fmt.Printf("| %d | %s | %s | %s | %s | %d ms | %d MiB |\n", i+1, r.Subject, cell(r.Attack), r.Outcome, cell(r.Evidence), r.Honest, r.Peak)
 	}
 	fmt.Printf("\n%d attacks: %d refused, %d harmless, %d skipped, %d succeeded, %d not judged\n", len(results),
 		count[isRefused], count[isHarmless], count[isUnable], count[isSuccess], count[isBroken])
