@@ -15,7 +15,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/phone2mqtt/phone2mqtt/bridge"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
@@ -80,9 +79,9 @@ func New(cfg Config) *Metrics {
 	return m
 }
 
-// Handler answers with all metrics in the form that the scraper prefers.
+// Handler answers with all metrics, as text. Those who ask at once share the work.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+	return newScrapes(m.registry)
 }
 
 // EventAnswered counts an Action URL request.
