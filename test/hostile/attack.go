@@ -26,7 +26,7 @@ type subject struct {
 func subjects() []subject {
 	return []subject{
 		floods, slow, identity, requests, text, console, payloads, numbers, rules, broker, discovery, addresses, phones,
-		passwords, tokens, forwarded, pages, instances,
+		passwords, tokens, phoneTokens, forwarded, proxied, pages, instances,
 	}
 }
 

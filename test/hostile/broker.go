@@ -27,6 +27,7 @@ var broker = subject{
 		{"to erase what is kept of a phone (no access list)", erasedState},
 		{"to have the bridge taken for dead by a planted or willed offline (no access list)", plantedPresence},
 		{"to have an event or a result of his believed by the daemon (no access list)", plantedEvents},
+		{"to have plants on each of its topics believed after a restart (no access list)", plantedEverywhere},
 		{"to have a command run when the daemon comes back (kept by the broker)", keptCommands},
 		{"to have a request to the bridge run when the daemon comes back", keptRequests},
 		{"to have a kept command run again and again", keptWhileListening},

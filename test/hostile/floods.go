@@ -142,7 +142,7 @@ func rateFlood(ctx context.Context, w *world) (verdict, error) {
 	var tooMany, slowest atomic.Int64
 	err := inParallel(16, 9000, func(n int) error {
 		if n%1000 == 999 {
-			took, err := w.honestEvent(ctx)
+			took, err := w.serves(ctx)
 			slowest.Store(max(slowest.Load(), took.Milliseconds()))
 			return err
 		}
@@ -153,10 +153,7 @@ func rateFlood(ctx context.Context, w *world) (verdict, error) {
 		return err
 	})
 	if err != nil {
-		return verdict{}, err
-	}
-	if slowest.Load() > 3*honestLimit.Milliseconds() {
-		return success("an honest event took %d ms meanwhile", slowest.Load())
+		return success("meanwhile: %v", err)
 	}
 	if tooMany.Load() == 0 {
 		return harmless("this machine is too slow to send more than it may; honest events took at most %d ms", slowest.Load())
@@ -168,18 +165,15 @@ func metricsFlood(ctx context.Context, w *world) (verdict, error) {
 	var slowest atomic.Int64
 	err := inParallel(32, 1000, func(n int) error {
 		if n%100 == 99 {
-			took, err := w.honestEvent(ctx)
+			took, err := w.serves(ctx)
 			slowest.Store(max(slowest.Load(), took.Milliseconds()))
 			return err
 		}
 		_, err := w.get(ctx, w.stranger(), "/metrics")
 		return err
 	})
-	switch {
-	case err != nil:
-		return verdict{}, err
-	case slowest.Load() > 3*honestLimit.Milliseconds():
-		return success("an honest event took %d ms meanwhile", slowest.Load())
+	if err != nil {
+		return success("meanwhile: %v", err)
 	}
 	return harmless("1000 pages, 32 at a time; honest events took at most %d ms", slowest.Load())
 }

@@ -21,6 +21,7 @@ var instances = subject{
 		{"the port of a running daemon, by a second one", secondOnPort},
 		{"the daemon's place at the broker, by its client id and login", thief(bridgeUser)},
 		{"the daemon's place at the broker, by its client id and the rights of a dashboard", thief(dashboardUser)},
+		{"the daemon's place at the broker, by a second daemon that fights for it", rival},
 		{"events of the daemon to be lost, by ending its session at each of them", setAside},
 		{"a broker of the daemon's own that others can reach", openBroker},
 	},
@@ -85,6 +86,35 @@ func thief(user string) func(context.Context, *world) (verdict, error) {
 			return fmt.Sprintf("%d thefts during %d events: none lost, the last %d ms after the thief was gone; meanwhile commands do not arrive", thefts, events, time.Since(begun).Milliseconds())
 		})
 	}
+}
+
+// rival starts a second daemon with the client id of the first, while phones go on sending.
+func rival(ctx context.Context, w *world) (verdict, error) {
+	const events = 40
+	addr, err := stand.FreeAddr()
+	if err != nil {
+		return verdict{}, err
+	}
+	second, err := w.spawn(ctx, "HTTP_ADDR="+addr, "DATA_DIR=none")
+	if err != nil {
+		return verdict{}, err
+	}
+	defer second.Kill()
+	from := w.observer.count()
+	for n := range events {
+		a, err := w.get(ctx, w.victim.ip, w.event([]string{"dnd_on", "dnd_off"}[n%2], w.victim.mac, fmt.Sprintf("call_id=rival-%d", n)))
+		if err != nil || a.status != 200 {
+			return success("an event was answered %s (%v)", a, err)
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return verdict{}, err
+		}
+	}
+	second.Kill()
+	begun := time.Now()
+	return w.allArrive(ctx, from, events, "rival-", func() string {
+		return fmt.Sprintf("%d events during the fight: none lost, the last %d ms after its end", events, time.Since(begun).Milliseconds())
+	})
 }
 
 // allArrive waits until events with numbered call ids have come, and the session stands.

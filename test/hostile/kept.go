@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,54 @@ func keptCommands(ctx context.Context, w *world) (verdict, error) {
 		return success("still kept: %v (%v)", kept, err)
 	}
 	return refused("%d results with code retained, and cleared at the broker", count)
+}
+
+// plantedEverywhere plants what could be believed on each topic of the daemon's own, of a known phone and
+// of one that is not, and starts it again.
+func plantedEverywhere(ctx context.Context, w *world) (verdict, error) {
+	const invented = "0bad00000007"
+	begin, planted := w.victim.count(), slices.Concat(w.ownTopics(w.victim.mac), w.ownTopics(invented))
+	payload := `{"mac":"` + w.victim.mac + `","name":"planted","host":"` + w.stranger() + `","call_state":"talking","event_type":"call_established","command":"reboot","status":"ok"}`
+	for _, topic := range planted {
+		if err := w.insider.plant(topic, payload); err != nil {
+			return verdict{}, err
+		}
+	}
+	if err := w.restart(ctx); err != nil {
+		return verdict{}, err
+	}
+	if r, err := w.order(ctx, w.victim, "key", "OK"); err != nil || r.outcome() != "guard" {
+		return success("the guard believes it: %+v (%v)", r, err)
+	}
+	if r, err := w.order(ctx, &desk{mac: invented}, "dial", "206"); err != nil || r.outcome() != "phone" {
+		return success("a phone was made of it: %+v (%v)", r, err)
+	}
+	lines, err := w.flush(ctx, w.victim, begin)
+	if err != nil || len(lines) > 0 {
+		return success("the phone got %q (%v)", lines, err)
+	}
+	kept, err := w.kept(ctx, "phone2mqtt/#")
+	if err != nil {
+		return verdict{}, err
+	}
+	left := 0
+	for topic, text := range kept {
+		if !strings.Contains(text, "planted") {
+			continue
+		}
+		if strings.HasPrefix(topic, "phone2mqtt/"+w.victim.mac+"/") && (strings.HasSuffix(topic, "state") || strings.HasSuffix(topic, "availability")) || topic == "phone2mqtt/bridge/state" || topic == "phone2mqtt/bridge/info" {
+			return success("%s is still %s", topic, text)
+		}
+		left++
+	}
+	for _, topic := range planted {
+		if strings.Contains(kept[topic], "planted") {
+			if err := w.insider.plant(topic, ""); err != nil {
+				return verdict{}, err
+			}
+		}
+	}
+	return harmless("%d plants, none believed; those on topics that the daemon keeps were put right, %d on others stay until somebody clears them", len(planted), left)
 }
 
 func keptRequests(ctx context.Context, w *world) (verdict, error) {

@@ -43,6 +43,12 @@ var numbers = subject{
 		{"more behind the name of a key", orders(
 			order{"key", "1&key=Reboot", ""}, order{"key", "1;Reboot", ""}, order{"key", "1,Reboot", ""}, order{"key", `["1","2&Command=1&Number=0900"]`, ""}, order{"key", "key=1", ""},
 			order{"key", "%52eboot", ""}, order{"key", "L1\r\n", "key=L1"}, order{"key", "L1\r\nReboot", ""}, order{"key", `["1",2,"#"]`, "key=1 key=2 key=POUND"}, order{"key", "../Reboot", ""})},
+		{"more behind a position", orders(
+			order{"dnd", "ON&key=Reboot", ""}, order{"dnd", "1", ""}, order{"dnd", `{"value":["ON"]}`, ""}, order{"dnd", "ON\r\nOFF", ""}, order{"dnd", `"ON\u2028"`, ""}, order{"dnd", `"ON\u0000"`, ""}, order{"dnd", "\uff2f\uff2e", ""},
+			order{"mute", "TOGGLE;Reboot", ""}, order{"mute", `{"value":"ON ON","force":true}`, ""}, order{"dnd", `{"value":"on","number":"0900"}`, "key=DNDOn"}, order{"dnd", "false", "key=DNDOff"})},
+		{"a call by what is no number", orders(
+			order{"dial", "-206", ""}, order{"dial", `"-1"`, ""}, order{"dial", `{"number":-1}`, ""}, order{"dial", "-206.0", ""}, order{"dial", "206.0", ""}, order{"dial", "2.06e2", ""}, order{"dial", "0x206", ""}, order{"dial", "NaN", ""},
+			order{"dial", "None", ""}, order{"dial", "unknown", ""}, order{"dial", `""`, ""}, order{"dial", " ", ""}, order{"dial", "-", ""}, order{"transfer", `{"number":-1,"force":true}`, ""}, order{"transfer", `{"number":"unknown","force":true}`, ""})},
 		{"more behind tones", orders(
 			order{"dtmf", "1&key=Reboot", ""}, order{"dtmf", "1,2", ""}, order{"dtmf", "A", ""}, order{"dtmf", "1 2", ""}, order{"dtmf", "+", ""}, order{"dtmf", `["1"]`, ""},
 			order{"dtmf", `{"value":"1*#","force":true}`, "key=1 key=* key=POUND"})},
@@ -51,6 +57,7 @@ var numbers = subject{
 			order{"transfer", `{"number":"2#","force":true}`, "key=F_TRANSFER key=2 key=POUND key=F_TRANSFER"})},
 		{"an argument for a command that takes none", orders(
 			order{"hangup", "206", ""}, order{"reboot", "now", ""}, order{"redial", `"0900"`, ""}, order{"answer", "206", ""}, order{"hangup", `{"value":"206"}`, ""}, order{"autoprovision", "http://evil/", ""},
+			order{"speaker", "1", ""}, order{"headset", "ON", ""}, order{"conference", "206", ""}, order{"message", `{"value":"206"}`, ""}, order{"hold", "1", ""}, order{"resume", "1", ""}, order{"reject", "206", ""}, order{"clear_missed", "206", ""}, order{"hangup", "[]", ""},
 			order{"hangup", `{"number":"0900","url":"http://evil/"}`, "Command=2"})},
 	},
 }

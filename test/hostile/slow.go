@@ -9,26 +9,28 @@ import (
 	"time"
 )
 
-// slow is who holds connections instead of using them. The second world has few descriptors.
+// slow is who holds connections instead of using them.
 var slow = subject{
 	name: "slow",
 	attacks: []attack{
-		{"to keep phones out by 2,000 connections that say nothing", idle("", 2000)},
-		{"to keep phones out by 2,000 requests that never end (slowloris)", idle("GET /off_hook?mac=001fc1", 2000)},
+		{"to keep phones out by 2,000 connections that say nothing", idle("", 2000, 1)},
+		{"to keep phones out by 2,000 requests that never end (slowloris)", idle("GET /off_hook?mac=001fc1", 2000, 1)},
+		{"to keep phones out by 2,000 connections from as many addresses", idle("GET /", 2000, 2000)},
 		{"to keep phones out by headers that come a byte at a time", drip},
 		{"to keep phones out by answers that nobody reads", unread},
 		{"to keep phones out by half-closed connections", halfClosed},
 	},
 }
 
-// idle opens connections that send a beginning and wait, while an honest phone is served.
-func idle(begin string, count int) func(context.Context, *world) (verdict, error) {
+// idle opens connections that send a beginning and wait, from so many addresses, while an honest phone is
+// served.
+func idle(begin string, count, addresses int) func(context.Context, *world) (verdict, error) {
 	return func(ctx context.Context, w *world) (verdict, error) {
 		open := make([]net.Conn, count)
 		defer closeAll(open)
 		var failed atomic.Int64
 		_ = inParallel(16, count, func(n int) error {
-			c, err := w.dial(ctx, w.stranger())
+			c, err := w.dial(ctx, w.address(100+n%addresses/250, 1+n%addresses%250))
 			if err != nil {
 				failed.Add(1)
 				return nil
@@ -39,9 +41,9 @@ func idle(begin string, count int) func(context.Context, *world) (verdict, error
 		})
 		var slowest time.Duration
 		for range 5 {
-			took, err := w.honestEvent(ctx)
-			if err != nil || took > honestLimit {
-				return success("with %d connections open an honest event took %s (%v)", count, took, err)
+			took, err := w.serves(ctx)
+			if err != nil {
+				return success("with %d connections open: %v", count, err)
 			}
 			slowest = max(slowest, took)
 		}
@@ -82,8 +84,8 @@ func drip(ctx context.Context, w *world) (verdict, error) {
 				left++
 			}
 		}
-		if took, err := w.honestEvent(ctx); err != nil || took > honestLimit {
-			return success("an honest event took %s meanwhile (%v)", took, err)
+		if _, err := w.serves(ctx); err != nil {
+			return success("meanwhile: %v", err)
 		}
 	}
 	if left > 0 {
@@ -94,23 +96,27 @@ func drip(ctx context.Context, w *world) (verdict, error) {
 
 // unread asks for the longest answer and reads nothing of it.
 func unread(ctx context.Context, w *world) (verdict, error) {
-	const count = 300
+	const count = 2000
 	open := make([]net.Conn, count)
 	defer closeAll(open)
-	for n := range open {
+	err := inParallel(16, count, func(n int) error {
 		c, err := w.dial(ctx, w.stranger())
 		if err != nil {
-			return verdict{}, err
+			return err
 		}
 		open[n] = c
 		if tcp, ok := c.(*net.TCPConn); ok {
 			_ = tcp.SetReadBuffer(1 << 10)
 		}
 		_, _ = io.WriteString(c, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+		return nil
+	})
+	if err != nil {
+		return verdict{}, err
 	}
-	took, err := w.honestEvent(ctx)
-	if err != nil || took > 3*honestLimit {
-		return success("an honest event took %s meanwhile (%v)", took, err)
+	took, err := w.serves(ctx)
+	if err != nil {
+		return success("meanwhile: %v", err)
 	}
 	return harmless("%d answers wait to be read; an honest event took %d ms", count, took.Milliseconds())
 }
@@ -134,9 +140,9 @@ func halfClosed(ctx context.Context, w *world) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	took, err := w.honestEvent(ctx)
-	if err != nil || took > honestLimit {
-		return success("an honest event took %s meanwhile (%v)", took, err)
+	took, err := w.serves(ctx)
+	if err != nil {
+		return success("meanwhile: %v", err)
 	}
 	return refused("%d requests cut short; an honest event took %d ms", count, took.Milliseconds())
 }

@@ -24,7 +24,7 @@ const (
 )
 
 // mostResident is what the daemon may take while it is attacked.
-const mostResident = 256 << 20
+const mostResident = 160 << 20
 
 func (h holdings) String() string {
 	return fmt.Sprintf("%d goroutines, %d descriptors, %d MiB", h.goroutines, h.descriptors, h.resident>>20)

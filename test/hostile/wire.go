@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/bridge/gate"
+	"github.com/phone2mqtt/phone2mqtt/phone"
 )
 
 // patience bounds every conversation of an attacker.
@@ -98,7 +101,10 @@ func (w *world) request(ctx context.Context, from, method, target string, header
 // event is the target of an Action URL of a phone, with the token where there is one.
 func (w *world) event(kind, mac string, more ...string) string {
 	target := "/" + kind
-	if w.token != "" {
+	switch {
+	case w.perPhone:
+		target = "/" + gate.PhoneToken(w.token, phone.MAC(mac)) + target
+	case w.token != "":
 		target = "/" + w.token + target
 	}
 	target += "?mac=" + mac

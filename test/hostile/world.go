@@ -70,11 +70,12 @@ func (st *stage) close() { _ = os.RemoveAll(st.dir) }
 
 // plan is how the world of a subject differs from others.
 type plan struct {
-	limits  string                   // shell commands before the daemon, such as "ulimit -n 128"
-	token   string                   // that honest phones know
-	console bool                     // the log is for people
-	admin   bool                     // there is a listener of its own for pages
-	prepare func(*world) (err error) // before the daemon starts; it may add to the settings
+	limits   string                   // shell commands before the daemon, such as "ulimit -n 128"
+	token    string                   // that honest phones know
+	perPhone bool                     // each honest phone knows one of its own, made of it
+	console  bool                     // the log is for people
+	admin    bool                     // there is a listener of its own for pages
+	prepare  func(*world) (err error) // before the daemon starts; it may add to the settings
 }
 
 // world is a daemon with all that surrounds it.
