@@ -259,7 +259,7 @@ func TestDocumentedWords(t *testing.T) {
 	know(callAttributes(t)...)
 	know("ended_at", "duration_s", "ring_s", "expires_at", "started_at", "http_url", "on_hold", "health_check")
 	// Of other programs, and variables of the vendor that are not printed.
-	know("mosquitto_sub", "mosquitto_pub", "max_queued_messages", "active_host", "mqtt_password", "missed_calls")
+	know("mosquitto_sub", "mosquitto_pub", "max_queued_messages", "max_packet_size", "active_host", "mqtt_password", "missed_calls")
 	word := regexp.MustCompile(`^[a-z]+(?:_[a-z0-9]+)+$`)
 	for name, text := range documents(t) {
 		for _, said := range quoted(text) {
