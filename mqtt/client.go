@@ -222,6 +222,7 @@ func (c *Client) Status() Status {
 	s.WaitingBytes = c.line.waitingBytes
 	s.OldestWaiting = c.line.oldest()
 	s.Dropped = c.line.dropped
+	s.Damages = c.store.damages.Load()
 	s.Full = c.full && c.line.waitingBytes >= c.fullAt
 	return s
 }

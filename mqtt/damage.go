@@ -152,6 +152,7 @@ func (s *Store) inspect(db *bolt.DB) error {
 		return err
 	}
 	if !s.bothHeaders(db.Info().PageSize) {
+		s.damages.Add(1)
 		s.log.Error().Msg("one of the two headers of the store was damaged, what was stored last may be missing")
 	}
 	// A commit also writes anew the one meta page that a power cut may have
@@ -261,6 +262,7 @@ func (s *Store) replace(reason error) error {
 	if err := os.Rename(s.path, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot set the damaged file aside: %w", err)
 	}
+	s.damages.Add(1)
 	s.log.Error().Err(reason).Str("aside", aside).Msg("store was damaged, a new one is begun")
 	if old := s.db.Swap(nil); old != nil {
 		abandon(old)

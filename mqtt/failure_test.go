@@ -153,7 +153,7 @@ func TestDamageMetWhileReading(t *testing.T) {
 	if n := asides(t, dir); n != 1 {
 		t.Errorf("%d files set aside", n)
 	}
-	if s := c.Status(); s.Waiting != 0 || s.WaitingBytes != 0 || s.StoreErr != nil {
+	if s := c.Status(); s.Waiting != 0 || s.WaitingBytes != 0 || s.StoreErr != nil || s.Damages != 1 || s.Lost != 1000-memory {
 		t.Errorf("status %+v", s)
 	}
 }
@@ -176,7 +176,7 @@ func TestFlippedBitIsSetAside(t *testing.T) {
 	runInBackground(t, c.Run)
 	o.expect(t, []string{"topic x", "topic x"})
 	eventually(t, "all acknowledged", c.drained)
-	if s := c.Status(); s.SetAside != 1 || s.Waiting != 0 || s.WaitingBytes != 0 {
+	if s := c.Status(); s.SetAside != 1 || s.Lost != 1 || s.Damages != 0 || s.Waiting != 0 || s.WaitingBytes != 0 {
 		t.Errorf("status %+v", s)
 	}
 	eventually(t, "set aside", func() bool { return len(asideTopics(t, store)) == 1 })

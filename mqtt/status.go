@@ -24,5 +24,7 @@ type Status struct {
 
 	Reconnects uint64 // sessions after the first one
 	SetAside   uint64 // messages set aside because the broker ended the session on them
+	Damages    uint64 // times that the store was found damaged, since it was opened
+	Lost       int    // messages that the damaged store did not give back, as far as that is known
 	Dropped    uint64 // messages given up without the promise broken: too old, or refused by their receipt
 }

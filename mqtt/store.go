@@ -58,6 +58,7 @@ type Store struct {
 	// db is nil while no file could be opened in place of a damaged one.
 	db         atomic.Pointer[bolt.DB]
 	found      contents
+	damages    atomic.Uint64 // times that it was found damaged
 	migrations []migration
 
 	copying       atomic.Pointer[compaction] // nil: none is under way

@@ -170,6 +170,7 @@ func (c *Client) commitAnew(w *work, reason error) error {
 	}
 	c.mu.Lock()
 	again, lost := c.line.restart()
+	c.status.Lost += lost
 	c.mu.Unlock()
 	wake(c.wakeSender)
 	if lost > 0 {
@@ -246,6 +247,7 @@ func (c *Client) load() (ok bool) {
 		c.work.aside = append(c.work.aside, asided{place: place})
 		c.status.SetAside++
 	}
+	c.status.Lost += missing
 	c.mu.Unlock()
 	if missing > 0 {
 		c.log.Error().Int("messages", missing).Int("unreadable", len(read.unreadable)).Msg("stored messages did not come back")

@@ -24,7 +24,7 @@ func example() *Metrics {
 		Version:  "1.2.3",
 		StoreMax: 1 << 20,
 		Status: func() mqtt.Status {
-			return mqtt.Status{Connected: true, Waiting: 3, WaitingBytes: 900, Reconnects: 2, SetAside: 1}
+			return mqtt.Status{Connected: true, Waiting: 3, WaitingBytes: 900, Reconnects: 2, SetAside: 1, Damages: 4, Lost: 5}
 		},
 		Phones: func() (int, int) { return 5, 1 },
 	})
@@ -70,6 +70,8 @@ func TestMetrics(t *testing.T) {
 		`phone2mqtt_mqtt_verified 0`,
 		`phone2mqtt_mqtt_reconnects_total 2`,
 		`phone2mqtt_messages_set_aside_total 1`,
+		`phone2mqtt_store_damages_total 4`,
+		`phone2mqtt_messages_lost_total 5`,
 		`phone2mqtt_messages_dropped_total 0`,
 		`phone2mqtt_store_waiting_messages 3`,
 		`phone2mqtt_store_waiting_bytes 900`,

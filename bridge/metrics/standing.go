@@ -39,6 +39,8 @@ func newStanding(cfg Config) *standing {
 	gauge("mqtt_verified", "1 when our own online came back in this session: the broker lets us write and read.", func(s mqtt.Status) float64 { return flag(s.Verified) })
 	counter("mqtt_reconnects_total", "Sessions with the broker after the first one.", func(s mqtt.Status) float64 { return float64(s.Reconnects) })
 	counter("messages_set_aside_total", "Messages set aside because the broker ended the session on them, or because the store gave them back damaged.", func(s mqtt.Status) float64 { return float64(s.SetAside) })
+	counter("store_damages_total", "Times that the store was found damaged; the log says what became of it.", func(s mqtt.Status) float64 { return float64(s.Damages) })
+	counter("messages_lost_total", "Messages that the damaged store did not give back, as far as that is known.", func(s mqtt.Status) float64 { return float64(s.Lost) })
 	counter("messages_dropped_total", "Messages given up: results too old, and events that the store had refused.", func(s mqtt.Status) float64 { return float64(s.Dropped) })
 	return s
 }
