@@ -34,7 +34,7 @@ type violation struct {
 }
 
 const (
-	// doubt is how long before the end of a connection, or before a fault, an acknowledgement may have
+	// doubt is how long before the end of a connection, which a kill is too, an acknowledgement may have
 	// come too late to be remembered: the daemon notes it on disk within 200 ms.
 	doubt = time.Second
 	// tick is the precision of times in payloads.
@@ -63,6 +63,11 @@ func (h *history) judge() []violation {
 	c.checkRequests()
 	c.checkResults()
 	c.checkRecovery()
+	c.checkTries()
+	c.checkGreetings()
+	if !h.damaged.IsZero() && h.damageLogged && h.damages == 0 {
+		c.complain(otherwise, "the damage of the store was logged and not counted")
+	}
 	if h.yearsDiffer && !slices.ContainsFunc(h.publications, func(p publication) bool { return p.otherYear }) {
 		c.complain(otherwise, "the daemon's clock never was a year off")
 	}
@@ -123,6 +128,36 @@ func (c *check) checkOrder() {
 			newest, newestAt = i, at
 		}
 	}
+	c.checkOrderAgain()
+}
+
+// checkOrderAgain asks for the same on each connection: what is sent again goes in order too, for nobody
+// may have seen it the first time.
+func (c *check) checkOrderAgain() {
+	of := make(map[int]int) // the place of the event, by publication
+	for place, sent := range c.sentAs {
+		for _, n := range sent {
+			of[n] = place
+		}
+	}
+	type flow struct {
+		connection int
+		mac        string
+	}
+	newest := make(map[flow]int)
+	for n := range c.publications {
+		p := &c.publications[n]
+		place, is := of[n]
+		if !is || c.events[place].status == 0 {
+			continue
+		}
+		f := flow{p.connection, p.mac}
+		if before, went := newest[f]; went && place < before {
+			c.complain(disordered, "%s: %s went out on connection %d after %s", p.mac, &c.events[place], p.connection, &c.events[before])
+			continue
+		}
+		newest[f] = place
+	}
 }
 
 // checkFreshness asks that within each connection a state went out before the event that it knows of.
@@ -174,7 +209,8 @@ func (c *check) checkRepeats() {
 	}
 }
 
-// mayRepeat tells whether the daemon could be in doubt about the sending before.
+// mayRepeat tells whether the daemon could be in doubt about the sending before: the acknowledgement came
+// when the connection was about to end, when the daemon was frozen, or when it could not be noted.
 func (c *check) mayRepeat(before, again *publication) bool {
 	if before.connection == again.connection {
 		return false
@@ -182,17 +218,38 @@ func (c *check) mayRepeat(before, again *publication) bool {
 	if before.acked.IsZero() {
 		return true
 	}
-	near := func(end time.Time) bool { return !end.Before(before.acked) && end.Sub(before.acked) < doubt }
-	return slices.ContainsFunc(c.ends, near) || slices.ContainsFunc(c.faults, func(f span) bool {
-		return f.holds(before.acked) || near(f.from)
-	})
+	// An acknowledgement may also be noted just after its connection ended: it came to nobody then.
+	near := func(end time.Time) bool { return !end.IsZero() && end.Sub(before.acked) < doubt }
+	within := func(s span) bool { return s.holds(before.acked) || s.from.After(before.acked) && near(s.from) }
+	ownEnd := func(t try) bool { return t.session == before.connection && near(t.ended) }
+	return slices.ContainsFunc(c.tries, ownEnd) || slices.ContainsFunc(c.frozen, within) ||
+		c.diskFails && slices.ContainsFunc(c.faults, within)
 }
 
 // checkRecovery asks how long it took, after the fault, until an event that came after it was out.
 func (c *check) checkRecovery() {
-	if took := c.recovery(); c.limit > 0 && took > c.limit {
+	if len(c.faults) == 0 || c.limit == 0 {
+		return
+	}
+	end, took := c.faults[len(c.faults)-1].to, c.recovery()
+	if took -= c.standstill(end, end.Add(took)); took > c.limit {
 		c.complain(slow, "it took %s until an event after the fault was acknowledged, at most %s is good", took.Round(time.Millisecond), c.limit)
 	}
+}
+
+// standstill is for how long of a time the machine let nobody run.
+func (c *check) standstill(from, to time.Time) (sum time.Duration) {
+	for _, s := range c.stood {
+		begun, ended := s.from, s.to
+		if begun.Before(from) {
+			begun = from
+		}
+		if ended.After(to) {
+			ended = to
+		}
+		sum += max(0, ended.Sub(begun))
+	}
+	return sum
 }
 
 // recovery is the time from the end of the last fault to the first acknowledgement of an event that a

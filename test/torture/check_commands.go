@@ -23,7 +23,7 @@ func (c *check) checkRequests() {
 			if !r.refused {
 				served++
 			}
-			if r.at.After(cmd.expires.Add(margin)) && !c.wasFrozen(cmd) {
+			if r.at.Sub(cmd.expires)-c.standstill(cmd.expires, r.at) > margin && !c.wasFrozen(cmd) {
 				c.complain(ranLate, "%s of %s reached the phone %s after it had expired", cmd.transaction, cmd.mac, r.at.Sub(cmd.expires))
 			}
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,8 +24,13 @@ func good() *history {
 	h := &history{
 		aside:  map[string]bool{},
 		faults: []span{{at(3000), at(4000)}},
-		ends:   []time.Time{at(3000)},
-		limit:  5 * time.Second,
+		tries: []try{
+			{at: at(500), ended: at(3000), session: 1},
+			{at: at(3100), ended: at(3101)},
+			{at: at(4000), session: 2},
+		},
+		connected: map[int]time.Time{1: at(505), 2: at(4005)},
+		limit:     5 * time.Second,
 		events: []event{
 			{mac, "incoming_call", "", at(1000), at(1010), 200},
 			{other, "dnd_on", "", at(1005), at(1010), 200},
@@ -59,6 +65,10 @@ func sent(connection int, mac, id, kind string, ms int) publication {
 
 func state(connection int, mac, kind string, ms int) publication {
 	return publication{connection: connection, topic: "state", mac: mac, at: at(ms), confirmed: at(ms + 1), acked: at(ms + 1), said: said{LastEvent: kind, LastSeen: at(ms)}}
+}
+
+func online(connection, ms int) publication {
+	return publication{connection: connection, topic: "state", mac: "bridge", online: true, at: at(ms), confirmed: at(ms + 1), acked: at(ms + 1)}
 }
 
 func answer(connection int, transaction string, sum uint64, ms int) publication {
@@ -99,18 +109,32 @@ func TestJudgesEveryPromise(t *testing.T) {
 		"damaged in silence":            {func(h *history) { h.publications[3].confirmed = time.Time{}; h.damaged = at(3500) }, []rule{lost}},
 		"damaged, and told": {func(h *history) {
 			h.publications[3].confirmed = time.Time{}
-			h.damaged, h.damageLogged = at(3500), true
+			h.damaged, h.damageLogged, h.damages = at(3500), true, 1
 		}, nil},
+		"damaged, told, not counted": {func(h *history) {
+			h.publications[3].confirmed = time.Time{}
+			h.damaged, h.damageLogged = at(3500), true
+		}, []rule{otherwise}},
 		"lost after the damage": {func(h *history) {
 			h.publications[9].confirmed = time.Time{}
-			h.damaged, h.damageLogged = at(3500), true
+			h.damaged, h.damageLogged, h.damages = at(3500), true, 1
 		}, []rule{lost, slow}},
-		"two ids":                       {func(h *history) { h.publications[7].said.ID = "e" }, []rule{doubled}},
-		"twice in one connection":       {func(h *history) { h.publications[7].connection, h.publications[6].connection = 1, 1 }, []rule{doubled}},
-		"again, long acknowledged":      {func(h *history) { h.ends, h.faults = []time.Time{at(6000)}, []span{{at(6000), at(6000)}}; h.limit = 0 }, []rule{doubled}},
-		"again, never acknowledged":     {func(h *history) { h.publications[5].acked = time.Time{}; h.ends, h.faults = nil, nil }, nil},
-		"sent by no phone":              {func(h *history) { h.publications[3].said.Time = at(900) }, []rule{otherwise, lost, wrongState}},
-		"order":                         {func(h *history) { h.publications[1].at = at(6000) }, []rule{disordered, disordered}},
+		"two ids":                        {func(h *history) { h.publications[7].said.ID = "e" }, []rule{doubled}},
+		"twice in one connection":        {func(h *history) { h.publications[7].connection, h.publications[6].connection = 1, 1 }, []rule{doubled}},
+		"again, long acknowledged":       {func(h *history) { h.tries[0].ended = at(6000); h.faults = []span{{at(6000), at(6000)}}; h.limit = 0 }, []rule{doubled}},
+		"again, acknowledged after it":   {func(h *history) { h.publications[5].acked = at(3001) }, nil},
+		"again, acknowledged in a fault": {func(h *history) { h.tries[0].ended = at(6000); h.faults = []span{{at(2000), at(4000)}} }, []rule{doubled}},
+		"again, the disk being at fault": {func(h *history) {
+			h.tries[0].ended = at(6000)
+			h.faults, h.diskFails = []span{{at(2000), at(4000)}}, true
+		}, nil},
+		"again, never acknowledged": {func(h *history) { h.publications[5].acked, h.tries[0].ended, h.faults = time.Time{}, at(6000), nil }, nil},
+		"sent by no phone":          {func(h *history) { h.publications[3].said.Time = at(900) }, []rule{otherwise, lost, wrongState}},
+		"order":                     {func(h *history) { h.publications[1].at = at(6000) }, []rule{disordered, disordered}},
+		"order when sent again": {func(h *history) {
+			h.publications[1].acked = time.Time{}
+			h.publications = slices.Insert(h.publications, 8, later(sent(2, mac, "a", "incoming_call", 1005), 4102))
+		}, []rule{disordered}},
 		"the event before its state":    {func(h *history) { h.publications[8], h.publications[9] = h.publications[9], h.publications[8] }, []rule{stale}},
 		"a state of another connection": {func(h *history) { h.publications[6].connection = 1 }, []rule{stale}},
 		"retained: an older state":      {func(h *history) { h.settled = kept("call_established", 2995, "dnd_on", 1007) }, []rule{wrongState}},
@@ -132,11 +156,33 @@ func TestJudgesEveryPromise(t *testing.T) {
 		"two results":                   {func(h *history) { h.publications = append(h.publications, answer(2, "t1", 8, 5400)) }, []rule{twoResults}},
 		"the same result twice":         {func(h *history) { h.publications = append(h.publications, answer(2, "t1", 7, 5400)) }, []rule{twoResults}},
 		"the same result after a cut": {func(h *history) {
-			h.ends = append(h.ends, at(5350))
+			h.tries[2].ended = at(5350)
 			h.publications = append(h.publications, answer(3, "t1", 7, 5400))
 		}, nil},
 		"too long until events went out": {func(h *history) { h.limit = time.Second }, []rule{slow}},
-		"two that were given up":         {func(h *history) { givenUp(h) }, nil},
+		"no try for long":                {func(h *history) { h.tries[2].at = at(5700) }, []rule{slow}},
+		"no try, as it was down":         {func(h *history) { h.tries[2].at, h.down = at(5700), []span{{at(3050), at(5600)}} }, nil},
+		"no try, but an old outage":      {func(h *history) { h.tries[1].ended, h.tries[2].at = at(63_100), at(93_000) }, nil},
+		"no try in an old outage":        {func(h *history) { h.tries[1].ended, h.tries[2].at = at(63_100), at(93_700) }, []rule{slow}},
+		"a young outage after a time": {func(h *history) {
+			h.tries[0].at, h.connected[1] = at(-60_000), at(-59_990)
+			h.tries[1].at, h.tries[1].ended, h.tries[2].at = at(8000), at(8000), at(11_000)
+		}, []rule{slow, slow, slow}},
+		"a dead link": {func(h *history) {
+			h.tries[1].silent, h.tries[1].ended, h.tries[2].at = at(3101), time.Time{}, at(33_000)
+		}, nil},
+		"a dead link found late": {func(h *history) {
+			h.tries[1].silent, h.tries[1].ended, h.tries[2].at = at(3101), time.Time{}, at(33_200)
+		}, []rule{slow}},
+		"online late":                  {func(h *history) { h.connected[2] = at(2900) }, []rule{slow}},
+		"online late, all stood still": {func(h *history) { h.connected[2] = at(2900); h.stood = []span{{at(2000), at(3050)}} }, nil},
+		"online late, delayed":         {func(h *history) { h.connected[2] = at(2900); h.hampered = []span{{at(2000), at(3000)}} }, nil},
+		"online late, it was cut":      {func(h *history) { h.connected[2], h.tries[2].ended = at(2900), at(4300) }, nil},
+		"what waited went out late": {func(h *history) {
+			h.publications[5].confirmed, h.publications[5].acked = time.Time{}, time.Time{}
+			h.connected[2] = at(3050)
+		}, []rule{slow}},
+		"two that were given up": {func(h *history) { givenUp(h) }, nil},
 		"one given up, with its call": {func(h *history) {
 			h.events[3].callID, h.events[4].kind, h.publications[9].said.EventType, h.publications[9].said.CallID = "call-1", "hold", "hold", "call-1"
 			h.publications[8].said.LastEvent = "hold"
@@ -153,6 +199,7 @@ func TestJudgesEveryPromise(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := good()
 			tt.spoil(h)
+			h.publications = append(h.publications, online(1, 510), online(2, 4010))
 			var got []rule
 			var texts []string
 			for _, v := range h.judge() {

@@ -92,7 +92,7 @@ const largeCall = "large"
 // caller is the name of who calls.
 func caller(callID string) string {
 	if callID == largeCall {
-		return strings.Repeat("Bob & Sons ", 300)
+		return strings.Repeat("\U0001F4DE", 255) // no more characters are kept
 	}
 	return "Bob Miller"
 }

@@ -30,6 +30,7 @@ type fault struct {
 	limit  time.Duration // for an event sent after it to be acknowledged; 0: usual
 	alone  bool          // it does not go with another one
 	ends   bool          // the daemon does not outlive it
+	sign   string        // what the daemon's log says when it was struck; empty: nothing
 	strike func(context.Context, *strike) error
 }
 

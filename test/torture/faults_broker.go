@@ -11,17 +11,21 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
+// noSession is what the daemon says when it has lost its broker.
+const noSession = "no session with the broker"
+
 var brokerFaults = []fault{
-	{name: "broker-kill", part: theBroker, strike: killBroker},
-	{name: "broker-kill-persistent", part: theBroker, plan: plan{persistent: true}, strike: killBroker},
-	{name: "broker-emptied", part: theBroker, plan: plan{persistent: true}, strike: emptyBroker},
+	{name: "broker-kill", part: theBroker, sign: noSession, strike: killBroker},
+	{name: "broker-kill-persistent", part: theBroker, plan: plan{persistent: true}, sign: noSession, strike: killBroker},
+	{name: "broker-emptied", part: theBroker, plan: plan{persistent: true}, sign: noSession, strike: emptyBroker},
 	{name: "broker-freeze", part: theBroker, strike: freezeBroker(3 * time.Second)},
-	{name: "broker-freeze-30s", part: theBroker, long: true, limit: silent, strike: freezeBroker(30 * time.Second)},
-	{name: "broker-login", part: theBroker, strike: refuseLogin},
-	{name: "broker-subscriptions", part: theBroker, alone: true, strike: refuseSubscriptions},
-	{name: "broker-quota", part: theBroker, alone: true, plan: plan{more: 1}, strike: refuseLarge},
-	{name: "broker-flapping", part: theBroker, strike: restartEverySecond(5)},
-	{name: "broker-flapping-60s", part: theBroker, long: true, strike: restartEverySecond(60)},
+	{name: "broker-freeze-30s", part: theBroker, long: true, limit: silent, sign: noSession, strike: freezeBroker(30 * time.Second)},
+	{name: "broker-login", part: theBroker, sign: "not Authorized", strike: refuseLogin},
+	{name: "broker-subscriptions", part: theBroker, alone: true, sign: "subscriptions refused", strike: refuseSubscriptions},
+	{name: "broker-quota", part: theBroker, alone: true, plan: plan{more: 1}, sign: "message set aside", strike: refuseLarge},
+	{name: "broker-flapping", part: theBroker, sign: noSession, strike: restartEverySecond(5)},
+	// All that is one outage, and an old one at its end.
+	{name: "broker-flapping-60s", part: theBroker, long: true, limit: silent, sign: noSession, strike: restartEverySecond(60)},
 }
 
 // killBroker ends it without a warning. Without persistence it then knows nothing any more.
@@ -44,11 +48,14 @@ func emptyBroker(ctx context.Context, s *strike) error {
 
 func freezeBroker(length time.Duration) func(context.Context, *strike) error {
 	return func(ctx context.Context, s *strike) error {
+		from := time.Now()
 		if err := s.broker.Signal(syscall.SIGSTOP); err != nil {
 			return err
 		}
 		err := stand.Pause(ctx, length)
-		return errors.Join(err, s.broker.Signal(syscall.SIGCONT))
+		err = errors.Join(err, s.broker.Signal(syscall.SIGCONT))
+		s.journal.hampers(from)
+		return err
 	}
 }
 
@@ -77,7 +84,7 @@ func refuseSubscriptions(ctx context.Context, s *strike) error {
 
 // refuseLarge has the broker end the connection on a message that is larger than others.
 func refuseLarge(ctx context.Context, s *strike) error {
-	const most = 2500
+	const most = 1350
 	s.notary.set(func(c *conditions) { c.mostPublish = most })
 	defer s.notary.set(func(c *conditions) { c.mostPublish = 0 })
 	s.extras[0].send(ctx, s.intake, "incoming_call", largeCall)

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -15,13 +18,14 @@ import (
 
 var daemonFaults = []fault{
 	{name: "daemon-kill", part: theDaemon, ends: true, strike: killDaemon},
-	{name: "daemon-kill-outage", part: theDaemon, alone: true, ends: true, strike: killWithoutBroker},
+	{name: "daemon-kill-outage", part: theDaemon, alone: true, ends: true, sign: noSession, strike: killWithoutBroker},
 	{name: "daemon-term", part: theDaemon, ends: true, strike: terminateDaemon},
 	{name: "daemon-freeze", part: theDaemon, strike: freezeDaemon(3 * time.Second)},
 	{name: "daemon-freeze-30s", part: theDaemon, long: true, strike: freezeDaemon(30 * time.Second)},
 	{name: "daemon-twin", part: theDaemon, strike: startTwin},
-	{name: "client-id", part: theDaemon, alone: true, strike: stealClientID},
-	{name: "descriptors", part: theDaemon, alone: true, plan: plan{limits: "ulimit -n 48"}, strike: exhaustDescriptors},
+	{name: "client-id", part: theDaemon, alone: true, sign: noSession, strike: stealClientID},
+	{name: "descriptors", part: theDaemon, alone: true, sign: "too many open files", strike: exhaustDescriptors},
+	{name: "idle-connections", part: theDaemon, alone: true, plan: plan{limits: "ulimit -n 48"}, sign: "too many connections that ask for nothing", strike: holdConnections},
 }
 
 func killDaemon(ctx context.Context, s *strike) error {
@@ -104,8 +108,35 @@ func stealClientID(ctx context.Context, s *strike) error {
 	return nil
 }
 
-// exhaustDescriptors holds more connections than the daemon may have files open.
+// exhaustDescriptors leaves the daemon no file to open, for a while in which its connection to the broker
+// breaks, too.
 func exhaustDescriptors(ctx context.Context, s *strike) error {
+	from := time.Now()
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.running().PID()))
+	if err != nil {
+		return err
+	}
+	if err := s.allowFiles(ctx, strconv.Itoa(len(open)-1)); err != nil {
+		return err
+	}
+	s.notary.cut()
+	err = stand.Pause(ctx, 3*time.Second)
+	err = errors.Join(err, s.allowFiles(ctx, "1024"))
+	s.journal.note(func(h *history) { h.down = append(h.down, span{from, time.Now()}) })
+	return err
+}
+
+// allowFiles changes how many files the daemon may have open.
+func (w *world) allowFiles(ctx context.Context, most string) error {
+	cmd := exec.CommandContext(ctx, "prlimit", "--pid", strconv.Itoa(w.running().PID()), "--nofile="+most+":")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("prlimit: %s: %w", out, errors.Join(errUnable, err))
+	}
+	return nil
+}
+
+// holdConnections holds more connections than the daemon may have files open.
+func holdConnections(ctx context.Context, s *strike) error {
 	for range 100 {
 		c, err := net.DialTimeout("tcp", s.intake, time.Second) //nolint:noctx // on loopback, and ended by its time
 		if err != nil {

@@ -11,12 +11,12 @@ import (
 )
 
 var diskFaults = []fault{
-	{name: "disk-full", part: theDisk, plan: plan{smallDisk: true}, strike: fillDisk},
+	{name: "disk-full", part: theDisk, plan: plan{smallDisk: true}, sign: "no space left", strike: fillDisk},
 	{name: "disk-slow", part: theDisk, plan: plan{variant: slowDisk}, strike: func(ctx context.Context, _ *strike) error {
 		return stand.Pause(ctx, 3*time.Second)
 	}},
-	{name: "power-cut", part: theDaemon, alone: true, plan: plan{variant: syncedCopy}, ends: true, strike: cutPower},
-	{name: "store-damaged", part: theDaemon, alone: true, ends: true, strike: damageStore},
+	{name: "power-cut", part: theDaemon, alone: true, plan: plan{variant: syncedCopy}, ends: true, sign: noSession, strike: cutPower},
+	{name: "store-damaged", part: theDaemon, alone: true, ends: true, sign: noSession, strike: damageStore},
 }
 
 // fillDisk leaves no byte for the store for a while.

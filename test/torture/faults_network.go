@@ -8,17 +8,17 @@ import (
 )
 
 var networkFaults = []fault{
-	{name: "net-cut", part: theLink, strike: cutOften},
-	{name: "net-cable", part: theLink, long: true, limit: silent, strike: stall(up, down)},
-	{name: "net-deaf-broker", part: theLink, long: true, limit: silent, strike: stall(up)},
-	{name: "net-deaf-daemon", part: theLink, long: true, limit: silent, strike: stall(down)},
+	{name: "net-cut", part: theLink, sign: noSession, strike: cutOften},
+	{name: "net-cable", part: theLink, long: true, limit: silent, sign: noSession, strike: stall(up, down)},
+	{name: "net-deaf-broker", part: theLink, long: true, limit: silent, sign: noSession, strike: stall(up)},
+	{name: "net-deaf-daemon", part: theLink, long: true, limit: silent, sign: noSession, strike: stall(down)},
 	{name: "net-delay", part: theLink, strike: during(4*time.Second, func(_ *strike, c *conditions) {
 		c.delay, c.jitter = 200*time.Millisecond, 200*time.Millisecond
 	})},
 	{name: "net-slow", part: theLink, limit: silent, strike: during(6*time.Second, func(_ *strike, c *conditions) { c.rate = 1000 })},
 	// After a byte too many a side may wait for the rest of a packet that never comes.
-	{name: "net-garbage", part: theLink, limit: silent, strike: garble},
-	{name: "net-bytes", part: theLink, strike: cutAfterBytes},
+	{name: "net-garbage", part: theLink, limit: silent, sign: noSession, strike: garble},
+	{name: "net-bytes", part: theLink, sign: noSession, strike: cutAfterBytes},
 }
 
 // cutOften ends the connection at moments that chance decides.
@@ -45,9 +45,11 @@ func stall(directions ...direction) func(context.Context, *strike) error {
 // during has the network be in some condition for a while.
 func during(length time.Duration, worsen func(*strike, *conditions)) func(context.Context, *strike) error {
 	return func(ctx context.Context, s *strike) error {
+		from := time.Now()
 		s.notary.set(func(c *conditions) { worsen(s, c) })
 		err := stand.Pause(ctx, length)
 		s.notary.set(func(c *conditions) { *c = conditions{} })
+		s.journal.hampers(from)
 		return err
 	}
 }

@@ -15,12 +15,17 @@ type history struct {
 	requests     []request
 	observed     map[string]bool   // ids of events that a subscriber got
 	connected    map[int]time.Time // when the broker let the daemon in, by connection
-	ends         []time.Time       // of connections between daemon and broker
+	tries        []try             // of the daemon to connect, in their order
 	faults       []span
 	deaths       []time.Time     // SIGKILL of the daemon
+	down         []span          // no daemon was there, or it could open nothing
 	frozen       []span          // the daemon did not run
+	hampered     []span          // network or broker were slow or silent
+	stood        []span          // the machine let nobody run, not even this program
 	damaged      time.Time       // the store was damaged; zero: it was not
 	damageLogged bool            // the daemon said so
+	damages      int             // that it counted
+	diskFails    bool            // the fault is that nothing can be noted in time
 	alwaysFresh  bool            // no event was held up so long that it may have gone out as a late one
 	yearsDiffer  bool            // the daemon's wall clock was off by a year for a while
 	yearChanged  time.Time       // the daemon was started again with a wall clock that was a year off
@@ -37,6 +42,17 @@ type span struct{ from, to time.Time }
 
 func (s span) holds(t time.Time) bool { return !t.Before(s.from) && !t.After(s.to) }
 
+// meets tells that two of them have a moment in common.
+func (s span) meets(other span) bool { return !s.from.After(other.to) && !other.from.After(s.to) }
+
+// try is one of the daemon to reach its broker, whether or not a connection came of it.
+type try struct {
+	at      time.Time
+	ended   time.Time // zero: it never was, as far as anybody could see
+	silent  time.Time // from when on nothing passed in some direction; zero: never
+	session int       // number of the connection; 0: there was none
+}
+
 // event is one Action URL request of a phone. A phone sends one after the other.
 type event struct {
 	mac, kind, callID string
@@ -52,6 +68,7 @@ type publication struct {
 	mac        string // or bridge
 	said       said
 	otherYear  bool      // the daemon's clock was off by one
+	online     bool      // it says that the daemon is there
 	sum        uint64    // of the payload
 	at         time.Time // it was passed on
 	confirmed  time.Time // the broker acknowledged it
@@ -117,6 +134,7 @@ func newPublication(m message) (p publication, ok bool) {
 		return p, err == nil
 	case "state":
 		// That of the bridge is no JSON, and has no times to be read.
+		p.online = mac == "bridge" && string(m.payload) == "online"
 		_ = json.Unmarshal(m.payload, &p.said)
 		p.otherYear = p.said.asOf(time.Now())
 		return p, true

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // journal takes down a history while it happens. Its methods may be called at the same time.
@@ -32,6 +35,7 @@ func (j *journal) copied() *history {
 	h := j.h
 	h.events, h.publications = slices.Clone(h.events), slices.Clone(h.publications)
 	h.commands, h.requests = slices.Clone(h.commands), slices.Clone(h.requests)
+	h.tries = slices.Clone(h.tries)
 	h.observed, h.connected = maps.Clone(h.observed), maps.Clone(h.connected)
 	return &h
 }
@@ -58,6 +62,31 @@ func (j *journal) publishes(p publication) (place int) {
 		h.publications = append(h.publications, p)
 	})
 	return place
+}
+
+// tries notes that the daemon tries to connect, and returns the place of it.
+func (j *journal) tries() (place int) {
+	j.note(func(h *history) {
+		place = len(h.tries)
+		h.tries = append(h.tries, try{at: time.Now()})
+	})
+	return place
+}
+
+// hampers notes that network or broker were slow or silent since then.
+func (j *journal) hampers(from time.Time) {
+	j.note(func(h *history) { h.hampered = append(h.hampered, span{from, time.Now()}) })
+}
+
+// watch notes when the machine stands still, which no time that the daemon takes may be blamed for. It goes
+// by its own pulse.
+func (j *journal) watch(ctx context.Context) {
+	const pulse, missed = 10 * time.Millisecond, 100 * time.Millisecond
+	for before := time.Now(); stand.Pause(ctx, pulse) == nil; before = time.Now() {
+		if from := before.Add(pulse); time.Since(from) > missed {
+			j.note(func(h *history) { h.stood = append(h.stood, span{from, time.Now()}) })
+		}
+	}
 }
 
 // commands notes that a command is about to be published.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
@@ -49,6 +50,7 @@ const (
 type connection struct {
 	notary *notary
 	number int
+	place  int         // of the try in the history
 	ends   [2]net.Conn // where packets of each direction come from: the daemon, the broker
 	over   chan struct{}
 	once   sync.Once
@@ -104,8 +106,8 @@ func (n *notary) now() conditions {
 
 func (c *connection) suffer(stalled [2]bool) {
 	for d, is := range stalled {
-		if is {
-			c.stall[d].Store(true)
+		if is && !c.stall[d].Swap(true) {
+			c.notary.journal.note(func(h *history) { h.tries[c.place].silent = cmp.Or(h.tries[c.place].silent, time.Now()) })
 		}
 	}
 }
@@ -137,15 +139,18 @@ func (n *notary) live() []*connection {
 func (n *notary) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
 	is := n.now()
+	place := n.journal.tries()
 	if is.away {
+		n.journal.note(func(h *history) { h.tries[place].ended = time.Now() })
 		return
 	}
 	broker, err := net.DialTimeout("tcp", n.broker, time.Second) //nolint:noctx // on loopback, and ended by its time
 	if err != nil {
+		n.journal.note(func(h *history) { h.tries[place].ended = time.Now() })
 		return
 	}
 	c := &connection{
-		notary: n, ends: [2]net.Conn{client, broker}, over: make(chan struct{}), budget: -1,
+		notary: n, place: place, ends: [2]net.Conn{client, broker}, over: make(chan struct{}), budget: -1,
 		published: make(map[uint16]int), delivered: make(map[uint16]string),
 	}
 	if is.cutAfter != nil {
@@ -154,6 +159,7 @@ func (n *notary) serve(client net.Conn) {
 	n.mu.Lock()
 	n.count++
 	c.number = n.count
+	n.journal.note(func(h *history) { h.tries[place].session = c.number })
 	n.connections[c] = true
 	c.suffer(n.conditions.stalled)
 	n.mu.Unlock()
@@ -170,7 +176,7 @@ func (n *notary) serve(client net.Conn) {
 func (c *connection) end() {
 	c.once.Do(func() {
 		close(c.over)
-		c.notary.journal.note(func(h *history) { h.ends = append(h.ends, time.Now()) })
+		c.notary.journal.note(func(h *history) { h.tries[c.place].ended = time.Now() })
 		for _, end := range c.ends {
 			_ = end.Close()
 		}

@@ -43,6 +43,9 @@ func (h *history) unseen() int {
 	return len(ids)
 }
 
+// mark is a topic, and a message on it, that only a look knows.
+const mark = "looked"
+
 // look asks as a fresh subscriber what the broker keeps.
 func look(ctx context.Context, broker string) (retained, error) {
 	kept := make(retained)
@@ -51,19 +54,19 @@ func look(ctx context.Context, broker string) (retained, error) {
 		return nil, err
 	}
 	defer r.Disconnect(0)
-	// What it keeps comes at once; a moment without any means that it was all.
-	for before := -1; before != len(kept); {
-		before = len(kept)
-		if err := stand.Pause(ctx, 150*time.Millisecond); err != nil {
-			return nil, err
-		}
-		messages, err := r.Messages()
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range messages {
+	// What it keeps comes at once, and before what is published after the subscription.
+	if err := stand.Done(r.Publish(root+mark, 1, false, mark)); err != nil {
+		return nil, err
+	}
+	marked := func(m stand.Message) bool { return m.Topic == root+mark }
+	if _, _, err := r.Await(ctx, 0, "the mark after what the broker keeps", marked); err != nil {
+		return nil, err
+	}
+	messages, err := r.Messages()
+	for _, m := range messages {
+		if !marked(m) {
 			kept[strings.TrimPrefix(m.Topic, root)] = slices.Clone(m.Payload)
 		}
 	}
-	return kept, nil
+	return kept, err
 }

@@ -30,6 +30,8 @@ const (
 	settling = 60 * time.Second
 	// answering is the same for the results of commands, after that.
 	answering = 12 * time.Second
+	// memory is what the daemon may take, in bytes, whatever happens to it.
+	memory = 100 << 20
 )
 
 // outcome is what a round came to.
@@ -75,6 +77,9 @@ func (t *torture) play(ctx context.Context, fs []fault, round int) (o outcome, e
 	if err != nil {
 		return o, fmt.Errorf("%s, of which the daemon says %q: %w", name, lastLines(w.logText()), err)
 	}
+	if most := w.usage.Most; most > memory {
+		w.journal.note(func(h *history) { h.other = append(h.other, fmt.Sprintf("the daemon took %d MiB", most>>20)) })
+	}
 	o.history = w.concluded(fs)
 	o.violations = o.history.judge()
 	o.usage = w.usage
@@ -110,6 +115,7 @@ func (w *world) live(ctx context.Context, fs []fault) error {
 	defer sampling.Wait()
 	defer done()
 	sampling.Go(func() { w.sample(sampled) })
+	sampling.Go(func() { w.journal.watch(sampled) })
 
 	err := stand.Pause(ctx, before)
 	if err == nil {
@@ -123,6 +129,20 @@ func (w *world) live(ctx context.Context, fs []fault) error {
 	if err != nil {
 		return err
 	}
+	if err := w.conclude(ctx); err != nil {
+		return err
+	}
+	done()
+	sampling.Wait()
+	w.sampleOnce()
+	if err := w.count(ctx); err != nil {
+		return err
+	}
+	return w.leave(ctx)
+}
+
+// conclude lets all settle, looks at what the broker keeps, and again after a last call.
+func (w *world) conclude(ctx context.Context) error {
 	if err := w.settle(ctx); err != nil {
 		return err
 	}
@@ -133,13 +153,7 @@ func (w *world) live(ctx context.Context, fs []fault) error {
 	if err := w.settle(ctx); err != nil {
 		return err
 	}
-	if err := w.lookAt(ctx, func(h *history) *retained { return &h.final }); err != nil {
-		return err
-	}
-	done()
-	sampling.Wait()
-	w.sampleOnce()
-	return w.leave(ctx)
+	return w.lookAt(ctx, func(h *history) *retained { return &h.final })
 }
 
 // strike has all faults strike at about the same time, and notes from when to when.
@@ -215,6 +229,17 @@ func (w *world) lookAt(ctx context.Context, where func(*history) *retained) erro
 	return nil
 }
 
+// count notes what the daemon counted.
+func (w *world) count(ctx context.Context) error {
+	f, err := w.figures(ctx)
+	if err != nil {
+		return err
+	}
+	told := f["phone2mqtt_store_damages_total"] + f["phone2mqtt_messages_lost_total"] + f["phone2mqtt_messages_set_aside_total"]
+	w.journal.note(func(h *history) { h.damages = int(told) })
+	return nil
+}
+
 // leave ends the daemon in order: it has to say that it is offline.
 func (w *world) leave(ctx context.Context) error {
 	w.stopDaemon()
@@ -241,7 +266,11 @@ func (w *world) concluded(fs []fault) *history {
 		h.other = append(h.other, "the daemon's log tells of a panic")
 	}
 	for _, f := range fs {
+		if !strings.Contains(log, f.sign) {
+			h.other = append(h.other, fmt.Sprintf("%s did not strike: the log does not say %q", f.name, f.sign))
+		}
 		h.limit = max(h.limit, f.limit, usual)
+		h.diskFails = h.diskFails || f.part == theDisk
 	}
 	return h
 }

@@ -65,8 +65,14 @@ func (h *history) lines() []line {
 	for _, at := range h.deaths {
 		add(at, "-- daemon is killed")
 	}
-	for _, at := range h.ends {
-		add(at, "-- a connection ends")
+	for _, t := range h.tries {
+		add(t.at, "-- daemon tries to connect")
+		add(h.connected[t.session], "-- broker lets it in on connection %d", t.session)
+		add(t.silent, "-- nothing passes any more on connection %d", t.session)
+		add(t.ended, "-- connection %d ends", t.session)
+	}
+	for _, s := range h.stood {
+		add(s.to, "-- the machine stood still for %s", s.to.Sub(s.from))
 	}
 	add(h.damaged, "-- store is damaged")
 	add(h.lookedAt, "-- settled")

@@ -56,6 +56,7 @@ type world struct {
 	daemon *stand.Process
 	broker stand.Broker
 	usage  usage
+	gone   time.Time // when the daemon was ended; zero: it runs
 }
 
 // build starts a world. It has to be torn down, also after an error.
@@ -132,7 +133,24 @@ func (w *world) startDaemon(ctx context.Context) error {
 	w.mu.Lock()
 	w.daemon = p
 	w.mu.Unlock()
-	return p.AwaitPage(ctx, "http://"+w.intake+"/healthz")
+	if err := p.AwaitPage(ctx, "http://"+w.intake+"/healthz"); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if gone := w.gone; !gone.IsZero() {
+		w.journal.note(func(h *history) { h.down = append(h.down, span{gone, time.Now()}) })
+	}
+	w.gone = time.Time{}
+	return nil
+}
+
+// ends notes that the daemon is about to be ended.
+func (w *world) ends() *stand.Process {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.gone = time.Now()
+	return w.daemon
 }
 
 // spawn starts a daemon on this world's store. The log goes on in one file over all of them.
@@ -188,12 +206,12 @@ func (w *world) running() *stand.Process {
 // killDaemon ends it without a warning.
 func (w *world) killDaemon() {
 	w.journal.note(func(h *history) { h.deaths = append(h.deaths, time.Now()) })
-	w.running().Kill()
+	w.ends().Kill()
 }
 
 // stopDaemon ends it in order, and notes when it does not do so as promised.
 func (w *world) stopDaemon() {
-	begun, p := time.Now(), w.running()
+	begun, p := time.Now(), w.ends()
 	p.Stop()
 	if code, took := p.ExitCode(), time.Since(begun); code != 0 || took > stopLimit {
 		w.journal.note(func(h *history) {
