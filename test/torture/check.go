@@ -111,6 +111,9 @@ func (c *check) checkEvents() {
 // statusOK is the one answer that is a promise.
 const statusOK = 200
 
+// statusFull is the answer when the store cannot take an event.
+const statusFull = 503
+
 // checkOrder compares the first sendings of a phone's events with the order of the events. An event
 // that the phone gave up may come whenever the daemon gets to it.
 func (c *check) checkOrder() {
@@ -274,23 +277,6 @@ func (c *check) recovery() time.Duration {
 		return time.Hour
 	}
 	return first
-}
-
-// greeting is the longest time from when the broker let the daemon in to when the first event that had
-// waited for it went out; 0 when none had.
-func (h *history) greeting() (longest time.Duration) {
-	first := make(map[int]bool)
-	for i := range h.publications {
-		p := &h.publications[i]
-		if !p.isEvent() || first[p.connection] {
-			continue
-		}
-		first[p.connection] = true
-		if came := h.connected[p.connection]; p.said.Time.Before(came) {
-			longest = max(longest, p.at.Sub(came))
-		}
-	}
-	return longest
 }
 
 // stamp is how traces show times.

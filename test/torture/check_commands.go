@@ -61,6 +61,7 @@ func (c *check) checkResults() {
 		sums[t][p.sum] = true
 		confirmed[t] = confirmed[t] || !p.confirmed.IsZero()
 	}
+	gaveUp := c.givesUp()
 	asked := make(map[string]bool)
 	for i := range c.requests {
 		asked[c.requests[i].number] = true
@@ -70,9 +71,31 @@ func (c *check) checkResults() {
 		if n := len(sums[cmd.transaction]); n > 1 {
 			c.complain(twoResults, "%s of %s has %d different results", cmd.transaction, cmd.mac, n)
 		}
-		if (cmd.taken || asked[cmd.number]) && !confirmed[cmd.transaction] && !c.wentDown(cmd) {
+		if (cmd.taken || asked[cmd.number]) && !confirmed[cmd.transaction] && !c.wentDown(cmd) && !gaveUp(cmd) {
 			c.complain(noResult, "%s of %s, delivered at %s", cmd.transaction, cmd.mac, cmd.delivered.Format(stamp))
 		}
+	}
+}
+
+// keptFor is how long results wait for a broker.
+const keptFor = time.Minute
+
+// givesUp tells whether the result of a command may have been given up, since there was no broker for long.
+func (c *check) givesUp() func(*command) bool {
+	var outages []span
+	var ended time.Time
+	for i := range c.tries {
+		let, in := c.connected[c.tries[i].session]
+		if !in {
+			continue
+		}
+		if !ended.IsZero() && let.Sub(ended) >= keptFor {
+			outages = append(outages, span{ended.Add(-forgotten), let})
+		}
+		ended = c.tries[i].gaveUp()
+	}
+	return func(cmd *command) bool {
+		return slices.ContainsFunc(outages, func(s span) bool { return s.holds(cmd.delivered) })
 	}
 }
 

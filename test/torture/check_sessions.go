@@ -69,6 +69,25 @@ func (c *check) wasDown(s span) bool {
 // checkGreetings asks that on each connection that lasted the daemon said soon that it is online, and
 // that the first event that had waited for it went out soon.
 func (c *check) checkGreetings() {
+	for _, g := range c.greetings() {
+		if g.online.IsZero() || c.between(g.let, g.online) > hurry {
+			c.complain(slow, "the broker let the daemon in at %s, and it was online at %s", g.let.Format(stamp), g.online.Format(stamp))
+		}
+		if g.waited && (g.event.IsZero() || c.between(g.let, g.event) > hurry) {
+			c.complain(slow, "the broker let the daemon in at %s, and the first event went out at %s though some waited", g.let.Format(stamp), g.event.Format(stamp))
+		}
+	}
+}
+
+// greeting is when the broker let the daemon in, and when online and an event first went out then; zero:
+// never.
+type greeting struct {
+	let, online, event time.Time
+	waited             bool // an event had waited for it
+}
+
+// greetings are those of connections that lasted long enough, and that nothing held up.
+func (c *check) greetings() (all []greeting) {
 	waiting := c.waitedFor()
 	onlines, events := c.firsts()
 	for i := range c.tries {
@@ -82,14 +101,21 @@ func (c *check) checkGreetings() {
 		if !lasted || c.wasDown(soon) || slices.ContainsFunc(c.hampered, soon.meets) {
 			continue
 		}
-		online, event := onlines[t.session], events[t.session]
-		if online.IsZero() || c.between(let, online) > hurry {
-			c.complain(slow, "the broker let the daemon in at %s, and it was online at %s", let.Format(stamp), online.Format(stamp))
-		}
-		if waiting[t.session] && (event.IsZero() || c.between(let, event) > hurry) {
-			c.complain(slow, "the broker let the daemon in at %s, and the first event went out at %s though some waited", let.Format(stamp), event.Format(stamp))
+		all = append(all, greeting{let, onlines[t.session], events[t.session], waiting[t.session]})
+	}
+	return all
+}
+
+// greeting is the longest time from when the broker let the daemon in to when the first event that had
+// waited for it went out; 0 when none had.
+func (h *history) greeting() (longest time.Duration) {
+	c := &check{history: h}
+	for _, g := range c.greetings() {
+		if g.waited && !g.event.IsZero() {
+			longest = max(longest, c.between(g.let, g.event))
 		}
 	}
+	return longest
 }
 
 // firsts are when online and an event first went out on each connection.

@@ -45,6 +45,8 @@ func (c *check) checkSettled(mac string, places []int) {
 	}), c.taken(mac, func(p *publication) bool { return c.isAnswered(p) })
 	switch {
 	case newest == nil && shown == nil && state.LastSeen.IsZero():
+	case shown == nil && (newest == nil || newest.said.Time.Before(state.LastSeen)) && c.wasRefused(places, &state):
+		// The state is right, and the event need not go out.
 	case shown == nil, newest != nil && shown.said.Time.Before(newest.said.Time):
 		wanted := "nothing"
 		if newest != nil {
@@ -56,6 +58,15 @@ func (c *check) checkSettled(mac string, places []int) {
 	case shown.said.CallState != state.CallState:
 		c.complain(wrongState, "%s: call_state %s after an event that said %s", mac, state.CallState, shown.said.CallState)
 	}
+}
+
+// wasRefused tells that a state is of an event that the store could not take.
+func (c *check) wasRefused(places []int, state *said) bool {
+	return slices.ContainsFunc(places, func(i int) bool {
+		e := &c.events[i]
+		return e.status == statusFull && e.kind == state.LastEvent &&
+			span{e.sent.Truncate(tick), e.answered}.holds(state.LastSeen)
+	})
 }
 
 // taken is the newest event of a phone, of before the first look, that went out and fits.

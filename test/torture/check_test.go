@@ -137,6 +137,10 @@ func TestJudgesEveryPromise(t *testing.T) {
 		}, []rule{disordered}},
 		"the event before its state":    {func(h *history) { h.publications[8], h.publications[9] = h.publications[9], h.publications[8] }, []rule{stale}},
 		"a state of another connection": {func(h *history) { h.publications[6].connection = 1 }, []rule{stale}},
+		"retained: of a 503 that never went out": {func(h *history) {
+			h.events[1].status, h.publications = 503, append(h.publications[:2], h.publications[4:]...)
+		}, nil},
+		"retained: older than a 503":    {func(h *history) { h.events[2].status = 503; h.settled = kept("call_established", 2995, "dnd_on", 1007) }, []rule{wrongState}},
 		"retained: an older state":      {func(h *history) { h.settled = kept("call_established", 2995, "dnd_on", 1007) }, []rule{wrongState}},
 		"retained: the unanswered one":  {func(h *history) { unanswered(h) }, nil},
 		"retained: nothing":             {func(h *history) { delete(h.settled, of("state")) }, []rule{wrongState}},
@@ -152,9 +156,15 @@ func TestJudgesEveryPromise(t *testing.T) {
 		"no result":                     {func(h *history) { h.publications = h.publications[:10] }, []rule{noResult}},
 		"no result, never acknowledged": {func(h *history) { h.publications[10].confirmed = time.Time{} }, []rule{noResult}},
 		"no result, as it was killed":   {func(h *history) { h.publications = h.publications[:10]; h.deaths = []time.Time{at(5200)} }, nil},
-		"no result, never taken":        {func(h *history) { h.publications, h.requests, h.commands[0].taken = h.publications[:10], nil, false }, nil},
-		"two results":                   {func(h *history) { h.publications = append(h.publications, answer(2, "t1", 8, 5400)) }, []rule{twoResults}},
-		"the same result twice":         {func(h *history) { h.publications = append(h.publications, answer(2, "t1", 7, 5400)) }, []rule{twoResults}},
+		"no result, as it was given up": {func(h *history) {
+			h.publications = h.publications[:10]
+			h.tries = append(h.tries, try{at: at(65_400), session: 3})
+			h.tries[2].ended, h.tries[2].at = at(5310), at(3999)
+			h.connected[3] = at(65_401)
+		}, []rule{slow, slow}},
+		"no result, never taken": {func(h *history) { h.publications, h.requests, h.commands[0].taken = h.publications[:10], nil, false }, nil},
+		"two results":            {func(h *history) { h.publications = append(h.publications, answer(2, "t1", 8, 5400)) }, []rule{twoResults}},
+		"the same result twice":  {func(h *history) { h.publications = append(h.publications, answer(2, "t1", 7, 5400)) }, []rule{twoResults}},
 		"the same result after a cut": {func(h *history) {
 			h.tries[2].ended = at(5350)
 			h.publications = append(h.publications, answer(3, "t1", 7, 5400))
@@ -250,6 +260,10 @@ func TestTimesOfAnotherYear(t *testing.T) {
 func TestGreeting(t *testing.T) {
 	h := good()
 	h.connected = map[int]time.Time{1: at(500), 2: at(4000)}
+	if got := h.greeting(); got != 0 {
+		t.Errorf("nothing waited, and it went out after %s", got)
+	}
+	h.publications[5].confirmed, h.publications[5].acked = time.Time{}, time.Time{}
 	if got, want := h.greeting(), 101*time.Millisecond; got != want {
 		t.Errorf("the event of before the second connection went out %s after it began, want %s", got, want)
 	}

@@ -63,24 +63,25 @@ func (d *desk) close() {
 func (d *desk) send(ctx context.Context, intake, kind, callID string) (status int) {
 	place := d.journal.begins(d.mac, kind, callID)
 	defer func() { d.journal.answered(place, status) }()
-	ctx, cancel := context.WithTimeout(ctx, phoneTimeout)
-	defer cancel()
+	patience := time.Now().Add(phoneTimeout)
 	c, err := d.dialer.DialContext(ctx, "tcp", intake)
 	if err != nil {
 		return 0
 	}
 	defer func() { _ = c.Close() }()
-	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+	if err := c.SetDeadline(patience); err != nil {
+		return 0
+	}
 	_, err = fmt.Fprintf(c, "GET /%s?mac=%s&call_id=%s&active_user=201&local=sip:201@192.168.0.1&remote=sip:206@192.168.0.1&display_remote=%s HTTP/1.1\r\n"+
 		"Host: %s\r\nConnection: close\r\n\r\n", kind, d.mac, callID, caller(callID), intake)
 	if err != nil {
 		return 0
 	}
-	line, err := bufio.NewReader(c).ReadString('\n')
-	if err != nil {
+	line := make([]byte, len("HTTP/1.1 200 "))
+	if _, err := io.ReadFull(c, line); err != nil {
 		return 0
 	}
-	if _, err := fmt.Sscanf(line, "HTTP/1.1 %d ", &status); err != nil {
+	if _, err := fmt.Sscanf(string(line), "HTTP/1.1 %d ", &status); err != nil {
 		return 0
 	}
 	return status

@@ -12,6 +12,8 @@ var networkFaults = []fault{
 	{name: "net-cable", part: theLink, long: true, limit: silent, sign: noSession, strike: stall(up, down)},
 	{name: "net-deaf-broker", part: theLink, long: true, limit: silent, sign: noSession, strike: stall(up)},
 	{name: "net-deaf-daemon", part: theLink, long: true, limit: silent, sign: noSession, strike: stall(down)},
+	// Results are given up after 60 s of it.
+	{name: "net-gone-90s", part: theLink, long: true, limit: silent, sign: noSession, strike: leaveAlone(90 * time.Second)},
 	{name: "net-delay", part: theLink, strike: during(4*time.Second, func(_ *strike, c *conditions) {
 		c.delay, c.jitter = 200*time.Millisecond, 200*time.Millisecond
 	})},
@@ -19,6 +21,17 @@ var networkFaults = []fault{
 	// After a byte too many a side may wait for the rest of a packet that never comes.
 	{name: "net-garbage", part: theLink, limit: silent, sign: noSession, strike: garble},
 	{name: "net-bytes", part: theLink, sign: noSession, strike: cutAfterBytes},
+}
+
+// leaveAlone lets no connection come about for a while.
+func leaveAlone(length time.Duration) func(context.Context, *strike) error {
+	return func(ctx context.Context, s *strike) error {
+		s.notary.set(func(c *conditions) { c.away = true })
+		s.notary.cut()
+		err := stand.Pause(ctx, length)
+		s.notary.set(func(c *conditions) { c.away = false })
+		return err
+	}
 }
 
 // cutOften ends the connection at moments that chance decides.
