@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/phone2mqtt/phone2mqtt/bridge/payload"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
@@ -39,8 +40,10 @@ func (b *Bridge) receiveRequest(op string, m mqtt.Message) {
 		return
 	}
 	var request requestPayload
-	err := errors.New("the payload is too long")
-	if len(m.Payload) <= longestRequest {
+	err := errors.New("the payload is too long, or not UTF-8")
+	// What is not UTF-8 is no JSON (RFC 8259, section 8.1), but encoding/json lets it pass, and the
+	// transaction goes back as it came.
+	if len(m.Payload) <= longestRequest && utf8.Valid(m.Payload) {
 		err = json.Unmarshal(m.Payload, &request)
 	}
 	if m.Retained {
