@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"github.com/phone2mqtt/phone2mqtt/bridge/queue"
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 )
@@ -136,6 +137,35 @@ func TestRegisterFailedFor10Minutes(t *testing.T) {
 			t.Errorf("in half an hour it was told %d times, want 3", got)
 		}
 	})
+}
+
+// TestLateIsExpired asks as the client does right before a request, which may be long after a command began.
+func TestLateIsExpired(t *testing.T) {
+	for name, tt := range map[string]struct {
+		after, expires time.Duration
+		want           string
+	}{
+		"at once":                {0, time.Second, ""},
+		"at the end of its life": {time.Second, time.Second, ""},
+		"after it":               {time.Second + 1, time.Second, "expired"},
+		"without an end":         {15 * time.Second, 0, ""},
+		"after COMMAND_TTL":      {15*time.Second + 1, time.Hour, "expired"},
+	} {
+		inTime(t, func(t *testing.T, b *Bridge, _ *paper) {
+			job := queue.Job{At: time.Now()}
+			if tt.expires > 0 {
+				job.Command.ExpiresAt = time.Now().Add(tt.expires)
+			}
+			time.Sleep(tt.after)
+			got := ""
+			if err := b.inTime(job); err != nil {
+				got = codeOf(err)
+			}
+			if got != tt.want {
+				t.Errorf("%s: code %q, want %q", name, got, tt.want)
+			}
+		})
+	}
 }
 
 // TestCorrectedForAMinute lets an event better a result just before a minute has passed, and just after.

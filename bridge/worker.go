@@ -31,11 +31,9 @@ func (b *Bridge) work(d *device) {
 // execute runs one command, and tells what became of it.
 func (b *Bridge) execute(ctx context.Context, d *device, j queue.Job) outcome {
 	cmd := j.Command
-	if !cmd.ExpiresAt.IsZero() && time.Now().After(cmd.ExpiresAt) {
-		return refused("expired", "its expires_at has passed")
-	}
-	if time.Since(j.At) > b.cfg.CommandTTL {
-		return refused("expired", fmt.Sprintf("it could not be started within %s (COMMAND_TTL), the phone was busy with others", b.cfg.CommandTTL))
+	inTime := func() error { return b.inTime(j) }
+	if err := inTime(); err != nil {
+		return refused("expired", err.Error())
 	}
 	if cmd.IsOurs() {
 		b.clearMissed(d)
@@ -60,15 +58,32 @@ func (b *Bridge) execute(ctx context.Context, d *device, j queue.Job) outcome {
 	if refusal := b.pace.Judge(d.mac, cmd, time.Now()); refusal != nil {
 		return b.forbid(d, cmd, refusal, outcome{})
 	}
-	o := b.send(ctx, d, cmd, requests)
+	o := b.send(ctx, d, cmd, requests, inTime)
 	o.assumed = verdict.Assumed
 	return o
 }
 
+// lateError is why a command is not run any more.
+type lateError string
+
+func (e lateError) Error() string { return string(e) }
+
+// inTime tells that a command may still be run.
+func (b *Bridge) inTime(j queue.Job) error {
+	if at := j.Command.ExpiresAt; !at.IsZero() && time.Now().After(at) {
+		return lateError("its expires_at has passed")
+	}
+	if time.Since(j.At) > b.cfg.CommandTTL {
+		return lateError(fmt.Sprintf("it could not be started within %s (COMMAND_TTL), the phone was busy with others", b.cfg.CommandTTL))
+	}
+	return nil
+}
+
 // send makes the requests of a command one after the other. When one fails, or guard or rule no longer
 // let it go on, the rest is not sent. They and the address are asked right before each request: while
-// the pause after a key lasted the call may have ended, or another phone got the address.
-func (b *Bridge) send(ctx context.Context, d *device, cmd phone.Command, requests []phone.ActionURI) outcome {
+// the pause after a key lasted the call may have ended, or another phone got the address. inTime is asked
+// as late, for the first one only: what was begun is brought to its end.
+func (b *Bridge) send(ctx context.Context, d *device, cmd phone.Command, requests []phone.ActionURI, inTime func() error) outcome {
 	o := outcome{status: statusOK}
 	for i, uri := range requests {
 		if i > 0 {
@@ -88,7 +103,11 @@ func (b *Bridge) send(ctx context.Context, d *device, cmd phone.Command, request
 		if err != nil {
 			return o.because("address", "no address of this phone is known; list it with its host, or let it send an event that comes from itself")
 		}
-		answer, err := d.web.Do(b.interruptible(ctx, len(requests)), address, b.login(d), uri)
+		wanted := inTime
+		if i > 0 {
+			wanted = func() error { return nil }
+		}
+		answer, err := d.web.DoWhile(b.interruptible(ctx, len(requests)), address, b.login(d), uri, wanted)
 		o.httpStatus = answer.Status
 		if answer.Status != 0 {
 			b.answered(d)
@@ -159,6 +178,9 @@ func (b *Bridge) clearMissed(d *device) {
 
 // codeOf is the result's code for an error of a request.
 func codeOf(err error) string {
+	if late := lateError(""); errors.As(err, &late) {
+		return "expired"
+	}
 	switch {
 	case errors.Is(err, action.ErrUnreachable):
 		return "unreachable"

@@ -127,6 +127,12 @@ func (p *Phone) Ready(ctx context.Context) error {
 // everything else is an error, with the status in the Answer where there was one. At most two
 // requests go out, the second only after a 401. When ctx ends, its cause is returned.
 func (p *Phone) Do(ctx context.Context, to Address, login Login, uri phone.ActionURI) (Answer, error) {
+	return p.DoWhile(ctx, to, login, uri, func() error { return nil })
+}
+
+// DoWhile is Do for what may come too late: wanted is asked right before each request, also before the
+// one after a 401. Its error is returned, and the request not made.
+func (p *Phone) DoWhile(ctx context.Context, to Address, login Login, uri phone.ActionURI, wanted func() error) (Answer, error) {
 	if ctx.Err() != nil {
 		return Answer{}, context.Cause(ctx)
 	}
@@ -141,8 +147,11 @@ func (p *Phone) Do(ctx context.Context, to Address, login Login, uri phone.Actio
 	if err := c.pacing.wait(ctx); err != nil {
 		return Answer{}, err
 	}
+	if err := wanted(); err != nil {
+		return Answer{}, err
+	}
 	begun := time.Now()
-	said, err := c.send(ctx, to, login, requestTarget(uri))
+	said, err := c.send(ctx, to, login, requestTarget(uri), wanted)
 	answer := Answer{Sent: said.sent, Status: said.status, Duration: time.Since(begun)}
 	c.remember(uri, login, answer, err)
 	return answer, err
@@ -157,6 +166,7 @@ func (c *conversation) remember(uri phone.ActionURI, login Login, answer Answer,
 	switch {
 	case errors.Is(err, ErrLogin):
 		c.pacing.loginRefused(login)
+	case answer.Status == http.StatusUnauthorized: // and no other try was wanted
 	case answer.Status != 0:
 		c.pacing.loggedIn()
 	}
@@ -164,7 +174,7 @@ func (c *conversation) remember(uri phone.ActionURI, login Login, answer Answer,
 
 // send makes the request, and once more when the first answer is 401: with Digest when the phone asks
 // for it, otherwise as before, since some firmware refuses the first request whatever it carries.
-func (c *conversation) send(ctx context.Context, to Address, login Login, target string) (reply, error) {
+func (c *conversation) send(ctx context.Context, to Address, login Login, target string, wanted func() error) (reply, error) {
 	first, err := c.request(ctx, to, login, target)
 	if err != nil {
 		return first, err
@@ -174,6 +184,9 @@ func (c *conversation) send(ctx context.Context, to Address, login Login, target
 	}
 	if err := c.login.learn(to, login, first.header); err != nil {
 		return first, fmt.Errorf("http status 401 from %s, %w: %w", to.Host, err, ErrLogin)
+	}
+	if err := wanted(); err != nil {
+		return first, err
 	}
 	second, err := c.request(ctx, to, login, target)
 	second.sent = true

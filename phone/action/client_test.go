@@ -132,6 +132,31 @@ func TestClientLogsIn(t *testing.T) {
 	}
 }
 
+// TestClientAsksWhetherItIsWanted: a phone that takes its time to refuse the login must not be told late.
+func TestClientAsksWhetherItIsWanted(t *testing.T) {
+	late := errors.New("too late")
+	for _, tt := range []struct {
+		asked int // when it is wanted for the last time
+		want  []string
+	}{{0, nil}, {1, []string{"Basic"}}, {2, []string{"Basic", "Basic"}}} {
+		p, to := simulate(t, phonetest.Behaviour{Auth: phonetest.Basic, First401: true})
+		client := action.NewPhone(&action.Options{}, false)
+		asked := 0
+		answer, err := client.DoWhile(t.Context(), to, admin, "Command=2", func() error {
+			if asked++; asked > tt.asked {
+				return late
+			}
+			return nil
+		})
+		if isLate := tt.asked < 2; errors.Is(err, late) != isLate || answer.Sent != (tt.asked > 0) {
+			t.Errorf("wanted %d times: %+v, %v", tt.asked, answer, err)
+		}
+		if diff := cmp.Diff(tt.want, logins(p)); diff != "" {
+			t.Errorf("wanted %d times (-want +got):\n%s", tt.asked, diff)
+		}
+	}
+}
+
 func TestClientIsNotTalkedDownToBasic(t *testing.T) {
 	p, to := simulate(t, phonetest.Behaviour{Auth: phonetest.Digest})
 	client := action.NewPhone(&action.Options{}, false)
