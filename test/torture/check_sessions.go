@@ -25,7 +25,10 @@ func (c *check) checkTries() {
 	for i := range len(c.tries) - 1 {
 		before, next := &c.tries[i], &c.tries[i+1]
 		let, in := c.connected[before.session]
-		if outage.IsZero() || in && before.gaveUp().Sub(let) >= steady {
+		if outage.IsZero() {
+			outage = before.at
+		}
+		if in && before.gaveUp().Sub(let) >= steady {
 			outage = before.gaveUp()
 		}
 		switch most := c.mostPause(before.ended.Sub(outage)); {
@@ -55,7 +58,7 @@ func (t *try) gaveUp() time.Time {
 }
 
 func (c *check) mostPause(outage time.Duration) time.Duration {
-	if outage < young {
+	if outage < young-slack {
 		return earlyPause
 	}
 	return latePause

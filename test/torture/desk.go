@@ -35,6 +35,7 @@ type desk struct {
 	web     net.Listener
 	manner  atomic.Int32
 	serving sync.WaitGroup
+	sending sync.Mutex // a phone sends one event after the other, whoever has it send
 	calls   int
 }
 
@@ -61,6 +62,8 @@ func (d *desk) close() {
 
 // send sends one event and returns the answer's status, 0 when there is none.
 func (d *desk) send(ctx context.Context, intake, kind, callID string) (status int) {
+	d.sending.Lock()
+	defer d.sending.Unlock()
 	place := d.journal.begins(d.mac, kind, callID)
 	defer func() { d.journal.answered(place, status) }()
 	patience := time.Now().Add(phoneTimeout)

@@ -14,7 +14,7 @@ func TestSavedResultsAddUp(t *testing.T) {
 	parts := []string{filepath.Join(dir, "one"), filepath.Join(dir, "two")}
 	for i, path := range parts {
 		for n := range 2 {
-			r := result{Fault: "net-cut", Seed: uint64(i + 1), Round: n, Events: 100, Answered: 90, Commands: 10, Recovery: time.Duration(n) * time.Second, Greeting: time.Duration(i) * time.Second, Usage: usage{Most: int64(i+n) << 20, Last: 1 << 20}}
+			r := result{Fault: "net-cut", Seed: uint64(i + 1), Round: n, Events: 100, Answered: 90, Commands: 10, Recovery: time.Duration(n) * time.Second, Greeting: time.Duration(i) * time.Second, Usage: usage{Most: int64(i+n) << 20, Last: 1 << 20, Own: 3 << 20}}
 			if err := r.save(path); err != nil {
 				t.Fatal(err)
 			}
@@ -29,7 +29,7 @@ func TestSavedResultsAddUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| `net-cut` | 4 | 400 | 360 | 0 |", "| 1.0 s | 1.00 s | 2, 1 |", "| `pairs` | 2 | 14 |", "| `all` | 6 | 414 |",
+		"| `net-cut` | 4 | 400 | 360 | 0 |", "| 1.0 s | 1.00 s | 2, 1, 3 |", "| `pairs` | 2 | 14 |", "| `all` | 6 | 414 |",
 		"seeds [1 2]", "pairs: net-cut+daemon-kill, net-cut+daemon-kill",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -44,7 +44,7 @@ func (r *row) join(other *row) {
 	r.aside += other.aside
 	r.recovery = max(r.recovery, other.recovery)
 	r.greeting = max(r.greeting, other.greeting)
-	r.usage = usage{max(r.usage.Most, other.usage.Most), max(r.usage.Last, other.usage.Last)}
+	r.usage = usage{max(r.usage.Most, other.usage.Most), max(r.usage.Last, other.usage.Last), max(r.usage.Own, other.usage.Own)}
 }
 
 // printHead begins the table, which is markdown.
@@ -59,10 +59,10 @@ func (r *row) print(out io.Writer) {
 		return
 	}
 	b := r.broken
-	fmt.Fprintf(out, "| `%s` | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %.1f s | %.2f s | %d, %d |\n",
+	fmt.Fprintf(out, "| `%s` | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %.1f s | %.2f s | %d, %d, %d |\n",
 		r.name, r.rounds, r.events, r.answered, b[lost], b[doubled], b[disordered], b[stale]+b[wrongState],
 		r.commands, b[ranTwice], b[ranLate], b[noResult], b[twoResults], b[slow]+b[otherwise],
-		r.aside, r.unseen, r.recovery.Seconds(), r.greeting.Seconds(), r.usage.Most>>20, r.usage.Last>>20)
+		r.aside, r.unseen, r.recovery.Seconds(), r.greeting.Seconds(), r.usage.Most>>20, r.usage.Last>>20, r.usage.Own>>20)
 }
 
 func (r *row) violations() (n int) {

@@ -17,6 +17,7 @@ import (
 type usage struct {
 	Most int64 `json:"most"`
 	Last int64 `json:"last"`
+	Own  int64 `json:"own"` // the most without files that are mapped, of which the store is one
 }
 
 // sample looks at the daemon's memory until ctx ends.
@@ -27,19 +28,22 @@ func (w *world) sample(ctx context.Context) {
 }
 
 func (w *world) sampleOnce() {
-	rss := residentSet(w.running())
+	rss, own := residentSet(w.running())
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.usage = usage{max(w.usage.Most, rss), rss}
+	w.usage = usage{max(w.usage.Most, rss), rss, max(w.usage.Own, own)}
 }
 
-// residentSet is RSS in bytes, 0 for a process that has ended.
-func residentSet(p *stand.Process) int64 {
+// residentSet is RSS in bytes, and how much of it is the process' own; 0 for one that has ended.
+func residentSet(p *stand.Process) (rss, own int64) {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
-	_, rest, _ := strings.Cut(string(text), "VmRSS:")
-	var kilobytes int64
-	_, _ = fmt.Sscan(rest, &kilobytes)
-	return kilobytes << 10
+	find := func(name string) int64 {
+		_, rest, _ := strings.Cut(string(text), name+":")
+		var kilobytes int64
+		_, _ = fmt.Sscan(rest, &kilobytes)
+		return kilobytes << 10
+	}
+	return find("VmRSS"), find("RssAnon")
 }
 
 // readFigures reads Prometheus' text form: lines without a label.
