@@ -16,6 +16,7 @@ type history struct {
 	observed     map[string]bool   // ids of events that a subscriber got
 	connected    map[int]time.Time // when the broker let the daemon in, by connection
 	tries        []try             // of the daemon to connect, in their order
+	spoke        time.Time         // when the daemon last published anything
 	faults       []span
 	deaths       []time.Time     // SIGKILL of the daemon
 	down         []span          // no daemon was there, or it could open nothing

@@ -2,7 +2,7 @@
 // between them, the disk and the phones under load, one after the other or in pairs, and then checks the
 // history of what everybody saw.
 //
-//	go run ./test/torture [--fault all|short|NAME,NAME] [--rounds N] [--seed N] [--pairs N] [--soak 30m] [--broken NAME] [--save FILE]
+//	go run ./test/torture [--fault all|short|NAME,NAME|NAME+NAME] [--rounds N] [--seed N] [--pairs N] [--soak 30m] [--broken NAME] [--save FILE]
 //	go run ./test/torture --add FILE,FILE
 //
 // The daemon and mosquitto are the real ones, as processes; phones are simulated. Between daemon and
@@ -59,7 +59,7 @@ type torture struct {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("torture", flag.ContinueOnError)
-	names := flags.String("fault", "all", "all, short (those under 15 s), or names with commas; one of: "+strings.Join(known(), " "))
+	names := flags.String("fault", "all", "all, short (those under 15 s), or names with commas, two with a plus for a pair; of: "+strings.Join(known(), " "))
 	rounds := flags.Int("rounds", 1, "rounds of each fault that takes under 15 s")
 	long := flags.Int("long", 0, "rounds of each longer one; 0: at most 3")
 	seed := flags.Uint64("seed", 0, "of load and chance; 0: a new one")
@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if _, ok := mistakes[*mistake]; !ok && *mistake != "" {
 		return fmt.Errorf("--broken %s is not known", *mistake)
 	}
-	chosen, err := choose(*names)
+	chosen, together, err := choose(*names)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if *soak > 0 {
 		err = t.soak(ctx, chosen, *soak)
 	} else {
-		err = t.all(ctx, chosen, *rounds, *long, *pairs)
+		err = t.all(ctx, chosen, together, *rounds, *long, *pairs)
 	}
 	if err == nil && t.broken {
 		err = fmt.Errorf("seed %d, traces in %s: %w", t.seed, dir, errBroken)
@@ -111,23 +111,31 @@ func known() (names []string) {
 	return names
 }
 
-// choose finds faults by what the user wrote.
-func choose(names string) (chosen []fault, err error) {
+// choose finds faults, and pairs of them, by what the user wrote.
+func choose(names string) (chosen []fault, pairs [][]fault, err error) {
 	if names == "all" || names == "short" {
-		return slices.DeleteFunc(faults(), func(f fault) bool { return f.long && names == "short" }), nil
+		return slices.DeleteFunc(faults(), func(f fault) bool { return f.long && names == "short" }), nil, nil
 	}
-	for name := range strings.SplitSeq(names, ",") {
-		i := slices.Index(known(), name)
-		if i < 0 {
-			return nil, fmt.Errorf("there is no fault %q, but %s", name, strings.Join(known(), " "))
+	for word := range strings.SplitSeq(names, ",") {
+		var fs []fault
+		for name := range strings.SplitSeq(word, "+") {
+			i := slices.Index(known(), name)
+			if i < 0 {
+				return nil, nil, fmt.Errorf("there is no fault %q, but %s", name, strings.Join(known(), " "))
+			}
+			fs = append(fs, faults()[i])
 		}
-		chosen = append(chosen, faults()[i])
+		if len(fs) > 1 {
+			pairs = append(pairs, fs)
+		} else {
+			chosen = append(chosen, fs...)
+		}
 	}
-	return chosen, nil
+	return chosen, pairs, nil
 }
 
 // all plays single faults and then pairs.
-func (t *torture) all(ctx context.Context, chosen []fault, rounds, long, pairs int) error {
+func (t *torture) all(ctx context.Context, chosen []fault, together [][]fault, rounds, long, pairs int) error {
 	printHead(t.out)
 	if long == 0 {
 		long = min(rounds, 3)
@@ -138,6 +146,11 @@ func (t *torture) all(ctx context.Context, chosen []fault, rounds, long, pairs i
 			times = long
 		}
 		if err := t.rounds(ctx, []fault{f}, times); err != nil {
+			return err
+		}
+	}
+	for _, fs := range together {
+		if err := t.rounds(ctx, fs, rounds); err != nil {
 			return err
 		}
 	}
@@ -169,8 +182,9 @@ func (t *torture) rounds(ctx context.Context, fs []fault, times int) error {
 	}
 	r := &row{name: nameOf(fs), broken: make(map[rule]int)}
 	for n := range times {
+		begun := time.Now()
 		o, err := t.play(ctx, fs, n)
-		one := result{Fault: r.name, Seed: t.seed, Round: n}
+		one := result{Fault: r.name, Seed: t.seed, Round: n, Took: time.Since(begun)}
 		switch {
 		case errors.Is(err, errUnable):
 			one.Skipped = err.Error()

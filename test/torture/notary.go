@@ -309,6 +309,7 @@ func (c *connection) passes(d direction, p packet) {
 		if !ok {
 			return
 		}
+		c.notary.journal.note(func(h *history) { h.spoke = time.Now() })
 		said, judged := newPublication(m)
 		c.mu.Lock()
 		defer c.mu.Unlock()

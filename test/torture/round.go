@@ -192,8 +192,11 @@ func (w *world) settle(ctx context.Context) error {
 		}
 	}
 	// States that are clean are published again after the rest, and paced.
-	if err := stand.Pause(ctx, 300*time.Millisecond); err != nil {
-		return err
+	for silence := time.Duration(0); silence < 300*time.Millisecond && limit.Err() == nil; {
+		if err := stand.Pause(ctx, 300*time.Millisecond-silence); err != nil {
+			return err
+		}
+		w.journal.note(func(h *history) { silence = time.Since(h.spoke) })
 	}
 	for end := time.Now().Add(answering); time.Now().Before(end) && w.journal.copied().awaits(); {
 		if err := stand.Pause(ctx, 200*time.Millisecond); err != nil {
