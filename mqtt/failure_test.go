@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	berrors "go.etcd.io/bbolt/errors"
@@ -42,6 +43,41 @@ func TestFullDisk(t *testing.T) {
 	p.lead(t, url)
 	o.expect(t, []string{"dev/event small", "dev/event " + string(huge.Payload), "dev/event after"})
 	eventually(t, "all acknowledged", c.drained)
+}
+
+// TestFullDiskIsDrained fills the disk with what waits. When the broker has it, there is room again,
+// though the disk is as small as before.
+func TestFullDiskIsDrained(t *testing.T) {
+	url, _ := startBroker(t, "127.0.0.1:0")
+	p := startProxy(t, nowhere)
+	store := openStore(t, t.TempDir())
+	c := NewClient(testConfig(t, p.url()), store)
+	runInBackground(t, c.Run)
+	const phones = 100
+	round := 0
+	next := func() *Receipt {
+		round++
+		record := Record{Key: fmt.Sprint("phone/", round%phones), Value: fmt.Appendf(make([]byte, 1500), "%d", round)}
+		return c.Publish(Batch{Messages: []Message{{Topic: "dev/event", Payload: make([]byte, 3000)}}, Records: []Record{record}})
+	}
+	for range phones {
+		mustStore(t, next())
+	}
+	store.db.Load().MaxSize = int(size(t, store.path))
+	for next().Wait(context.Background()) == nil {
+	}
+	// Each phone has something new, for which there is no room.
+	for range phones {
+		if err := next().Wait(context.Background()); err == nil {
+			t.Error("stored on a full disk")
+		}
+	}
+	p.lead(t, url)
+	eventually(t, "all acknowledged, and the store works", func() bool { return c.drained() && c.Status().StoreErr == nil })
+	mustStore(t, next())
+	if got := records(t, store, ""); len(got) != phones || !strings.HasSuffix(got[fmt.Sprint("phone/", round%phones)], fmt.Sprint(round)) {
+		t.Errorf("%d records, of %d phones; the newest is not there", len(got), phones)
+	}
 }
 
 // TestStoreErrorClearsByItself has nothing new to write after the failure.

@@ -149,6 +149,9 @@ func (c *Client) takeWork(due bool) (w *work, later time.Duration) {
 // commit stores the work, in a new file when the old one is damaged.
 func (c *Client) commit(w *work) (ok bool) {
 	err := c.store.commit(&w.transaction)
+	if err != nil && !errors.Is(err, errDamaged) && c.makeRoom(w) {
+		err = c.store.commit(&w.transaction)
+	}
 	if errors.Is(err, errDamaged) {
 		err = c.commitAnew(w, err)
 	}
@@ -160,6 +163,22 @@ func (c *Client) commit(w *work) (ok bool) {
 		r.settle(err)
 	}
 	return err == nil
+}
+
+// makeRoom commits what the work deletes by itself, and tells whether that freed
+// something. bbolt writes changed pages anew before it frees the old ones: on a
+// disk that is full, deletes beside something new would fail with it for ever. A
+// few at first, which take the few pages that are always free.
+func (c *Client) makeRoom(w *work) (freed bool) {
+	for some := 64; len(w.deletes) > 0; some *= 2 {
+		n := min(some, len(w.deletes))
+		if c.store.commit(&transaction{deletes: w.deletes[:n]}) != nil {
+			break
+		}
+		w.deletes = w.deletes[n:]
+		freed = true
+	}
+	return freed
 }
 
 // commitAnew replaces a damaged file and stores there, beside the work, every
