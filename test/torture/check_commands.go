@@ -99,9 +99,25 @@ func (c *check) givesUp() func(*command) bool {
 	}
 }
 
-// wentDown tells that the daemon was killed while the command, or its result, was in its memory only.
+// wentDown tells that the daemon was killed while the command, or its result, was in its memory only, or
+// that it was stopped when the broker was away, and took nothing any more.
 func (c *check) wentDown(cmd *command) bool {
+	if c.brokerFails && slices.ContainsFunc(c.stops, func(stop time.Time) bool {
+		return (span{stop.Add(-forgotten), stop.Add(stopLimit)}).holds(cmd.delivered) && !c.leftAt(stop)
+	}) {
+		return true
+	}
 	return slices.ContainsFunc(c.deaths, func(death time.Time) bool {
 		return !death.Before(cmd.delivered) && death.Sub(cmd.delivered) < forgotten
 	})
+}
+
+// leftAt tells that the daemon, stopped then, took leave of a broker that was there.
+func (c *check) leftAt(stop time.Time) (left bool) {
+	for i := range c.tries {
+		if c.tries[i].at.Before(stop) {
+			left = c.tries[i].left
+		}
+	}
+	return left
 }

@@ -156,6 +156,14 @@ func TestJudgesEveryPromise(t *testing.T) {
 		"no result":                     {func(h *history) { h.publications = h.publications[:10] }, []rule{noResult}},
 		"no result, never acknowledged": {func(h *history) { h.publications[10].confirmed = time.Time{} }, []rule{noResult}},
 		"no result, as it was killed":   {func(h *history) { h.publications = h.publications[:10]; h.deaths = []time.Time{at(5200)} }, nil},
+		"no result, as it was stopped":  {func(h *history) { h.publications = h.publications[:10]; h.stops = []time.Time{at(5200)} }, []rule{noResult}},
+		"no result, stopped without a broker": {func(h *history) {
+			h.publications, h.stops, h.brokerFails = h.publications[:10], []time.Time{at(5200)}, true
+		}, nil},
+		"no result, stopped in order": {func(h *history) {
+			h.publications, h.stops, h.brokerFails = h.publications[:10], []time.Time{at(5200)}, true
+			h.tries[2].left = true
+		}, []rule{noResult}},
 		"no result, as it was given up": {func(h *history) {
 			h.publications = h.publications[:10]
 			h.tries = append(h.tries, try{at: at(65_400), session: 3})

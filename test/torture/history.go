@@ -19,6 +19,7 @@ type history struct {
 	spoke        time.Time         // when the daemon last published anything
 	faults       []span
 	deaths       []time.Time     // SIGKILL of the daemon
+	stops        []time.Time     // SIGTERM of the daemon
 	down         []span          // no daemon was there, or it could open nothing
 	frozen       []span          // the daemon did not run
 	hampered     []span          // network or broker were slow or silent
@@ -26,6 +27,7 @@ type history struct {
 	damaged      time.Time       // the store was damaged; zero: it was not
 	damageLogged bool            // the daemon said so
 	damages      int             // that it counted
+	brokerFails  bool            // the fault may take the broker away
 	diskFails    bool            // the fault is that nothing can be noted in time
 	alwaysFresh  bool            // no event was held up so long that it may have gone out as a late one
 	yearsDiffer  bool            // the daemon's wall clock was off by a year for a while
@@ -52,6 +54,7 @@ type try struct {
 	ended   time.Time // zero: it never was, as far as anybody could see
 	silent  time.Time // from when on nothing passed in some direction; zero: never
 	session int       // number of the connection; 0: there was none
+	left    bool      // the daemon said DISCONNECT
 }
 
 // event is one Action URL request of a phone. A phone sends one after the other.

@@ -318,6 +318,8 @@ func (c *connection) passes(d direction, p packet) {
 			said.connection = c.number
 			c.published[m.id] = c.notary.journal.publishes(said)
 		}
+	case d == up && p.kind() == typeDisconnect:
+		c.notary.journal.note(func(h *history) { h.tries[c.place].left = true })
 	case d == down && p.kind() == typeConnack:
 		c.notary.journal.note(func(h *history) { h.connected[c.number] = time.Now() })
 	case d == down && p.kind() == typePuback:

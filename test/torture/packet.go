@@ -9,11 +9,12 @@ import (
 
 // Control packet types (MQTT 3.1.1, 2.2.1) that are looked into.
 const (
-	typeConnack   = 2
-	typePublish   = 3
-	typePuback    = 4
-	typeSubscribe = 8
-	typeSuback    = 9
+	typeConnack    = 2
+	typePublish    = 3
+	typePuback     = 4
+	typeSubscribe  = 8
+	typeSuback     = 9
+	typeDisconnect = 14
 )
 
 var errMalformed = errors.New("malformed MQTT packet")

@@ -26,7 +26,7 @@ type result struct {
 	Recovery time.Duration `json:"recovery"`
 	Greeting time.Duration `json:"greeting"` // see there
 	Usage    usage         `json:"usage"`
-	Took     time.Duration `json:"took"` // the whole round
+	Took     time.Duration `json:"took"`              // the whole round
 	Skipped  string        `json:"skipped,omitempty"` // why it could not be made
 }
 

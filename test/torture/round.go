@@ -274,6 +274,7 @@ func (w *world) concluded(fs []fault) *history {
 			h.other = append(h.other, fmt.Sprintf("%s did not strike: the log does not say %q", f.name, f.sign))
 		}
 		h.limit = max(h.limit, f.limit, usual)
+		h.brokerFails = h.brokerFails || f.part == theBroker || f.part == theLink
 		h.diskFails = h.diskFails || f.part == theDisk
 	}
 	return h

@@ -212,6 +212,7 @@ func (w *world) killDaemon() {
 // stopDaemon ends it in order, and notes when it does not do so as promised.
 func (w *world) stopDaemon() {
 	begun, p := time.Now(), w.ends()
+	w.journal.note(func(h *history) { h.stops = append(h.stops, begun) })
 	p.Stop()
 	if code, took := p.ExitCode(), time.Since(begun); code != 0 || took > stopLimit {
 		w.journal.note(func(h *history) {
