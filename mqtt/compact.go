@@ -56,19 +56,20 @@ func (s *Store) mostlyFree(db *bolt.DB) bool {
 	if size < compactAbove {
 		return false
 	}
-	used, err := usedBytes(db)
-	return err == nil && used < size/5*2
-}
-
-// usedBytes is what the pages in use take, of a file that was opened for writing.
-func usedBytes(db *bolt.DB) (used int64, err error) {
-	err = guard(func() error {
+	var used int64
+	err := guard(func() error {
 		return db.View(func(tx *bolt.Tx) error {
-			used = tx.Size() - int64(db.Stats().FreePageN)*int64(db.Info().PageSize)
+			used = usedBytes(tx)
 			return nil
 		})
 	})
-	return used, err
+	return err == nil && used < size/5*2
+}
+
+// usedBytes is what the pages in use take, of a file whose list of free pages
+// was read.
+func usedBytes(tx *bolt.Tx) int64 {
+	return tx.Size() - int64(tx.DB().Stats().FreePageN)*int64(tx.DB().Info().PageSize)
 }
 
 // restsAfter is the time without any commit after which the file is to be
@@ -187,6 +188,9 @@ func (c *compaction) run() {
 	_ = os.Remove(c.path()) // left there when the process was killed on the way
 	if c.err == nil {
 		c.small, c.err = c.store.openFile(c.path(), false)
+	}
+	if c.err == nil {
+		c.err = keepOwner(c.path(), c.store.path)
 	}
 	if c.err == nil {
 		c.err = guard(c.copy)

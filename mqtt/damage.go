@@ -37,10 +37,6 @@ func guard(f func() error) (err error) {
 
 // open opens or begins the file. errDamaged: it has to be replaced.
 func (s *Store) open() error {
-	// bbolt would take it for a new one, and nobody would hear that all is gone.
-	if file, err := os.Stat(s.path); err == nil && file.Size() == 0 {
-		return fmt.Errorf("it is empty: %w", errDamaged)
-	}
 	if err := s.examine(); err != nil {
 		return err
 	}
@@ -62,11 +58,15 @@ func (s *Store) open() error {
 }
 
 // examine looks at the pages before bbolt reads more of them than the headers, which is all that it does
-// to be read only.
+// to be read only. A file that is not there is a new one.
 func (s *Store) examine() error {
+	// bbolt would take it for a new one, and nobody would hear that all is gone.
+	if file, err := os.Stat(s.path); err == nil && file.Size() == 0 {
+		return fmt.Errorf("it is empty: %w", errDamaged)
+	}
 	db, err := s.openFile(s.path, true)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // a new one
+		return nil
 	}
 	if err != nil {
 		return err
@@ -161,13 +161,18 @@ func (s *Store) inspect(db *bolt.DB) error {
 		return err
 	}
 	return db.View(func(tx *bolt.Tx) error {
-		var damage error
-		for err := range tx.Check() {
-			damage = fmt.Errorf("%w: %w", err, errDamaged)
-		}
 		s.found = s.survey(tx)
-		return damage
+		return checkPages(tx)
 	})
+}
+
+// checkPages is what bbolt itself knows to check.
+func checkPages(tx *bolt.Tx) error {
+	var damage error
+	for err := range tx.Check() {
+		damage = fmt.Errorf("%w: %w", err, errDamaged)
+	}
+	return damage
 }
 
 // bothHeaders tells whether both meta pages are good. bbolt is content with one,

@@ -258,6 +258,7 @@ func TestDocumentedWords(t *testing.T) {
 	}
 	know(callAttributes(t)...)
 	know("ended_at", "duration_s", "ring_s", "expires_at", "started_at", "http_url", "on_hold", "health_check")
+	know("late_topic") // of a dump of the store
 	// Of other programs, and variables of the vendor that are not printed.
 	know("mosquitto_sub", "mosquitto_pub", "max_queued_messages", "max_packet_size", "active_host", "mqtt_password", "missed_calls")
 	word := regexp.MustCompile(`^[a-z]+(?:_[a-z0-9]+)+$`)
@@ -291,7 +292,7 @@ func TestDocumentedWords(t *testing.T) {
 func TestDocumentedMessages(t *testing.T) {
 	said := programTexts(t)
 	// What users type, what the system, the broker and other settings say.
-	foreign := regexp.MustCompile(`^(curl|ls|phone2mqtt (urls|healthcheck|-h)|docker|systemctl|listener|persistence)\b`)
+	foreign := regexp.MustCompile(`^(curl|ls|phone2mqtt (urls|store|healthcheck|-h)|docker|systemctl|listener|persistence)\b`)
 	others := []string{"listen tcp", "bind", "address already in use", "permission denied", "connection refused", "not Authorized"}
 	checked := 0
 	for _, name := range []string{"docs/troubleshooting.md", "docs/monitoring.md"} {

@@ -48,6 +48,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return urls(args, stdout, stderr)
 	case "replay":
 		return replay(ctx, args, stdout, stderr)
+	case "store":
+		return store(args, stdout)
 	}
 	if len(args) > 0 {
 		return usageError{fmt.Errorf("%s: %q is unexpected, expected no argument", command, args[0])}
@@ -65,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "-h", "--help", "help":
 		return usage(stdout)
 	}
-	return usageError{fmt.Errorf("unknown command %q, expected none, demo, urls, replay, healthcheck, version or -h", command)}
+	return usageError{fmt.Errorf("unknown command %q, expected none, demo, urls, replay, store, healthcheck, version or -h", command)}
 }
 
 func usage(w io.Writer) error {
@@ -76,6 +78,8 @@ func usage(w io.Writer) error {
   phone2mqtt urls [--all] [--xml] [MAC] print the Action URLs for a phone's web page
   phone2mqtt replay FILE... [--real-time]
                                         print what follows from recordings, see RECORD_DIR
+  phone2mqtt store check|dump|compact [FILE or DATA_DIR]
+                                        look into the store of a stopped daemon, or make it small
   phone2mqtt healthcheck                exit 0 when the running daemon is live
   phone2mqtt version                    print the version
 
