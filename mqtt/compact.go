@@ -67,9 +67,10 @@ func (s *Store) mostlyFree(db *bolt.DB) bool {
 }
 
 // usedBytes is what the pages in use take, of a file whose list of free pages
-// was read.
+// was read. Those that the newest commit let go of are free for the next one.
 func usedBytes(tx *bolt.Tx) int64 {
-	return tx.Size() - int64(tx.DB().Stats().FreePageN)*int64(tx.DB().Info().PageSize)
+	stats := tx.DB().Stats()
+	return tx.Size() - int64(stats.FreePageN+stats.PendingPageN)*int64(tx.DB().Info().PageSize)
 }
 
 // restsAfter is the time without any commit after which the file is to be
