@@ -107,7 +107,7 @@ func (b *Bridge) resume(mac phone.MAC, r payload.Record) {
 
 // clearing takes all that the broker and the store keep of a phone away.
 func (b *Bridge) clearing(mac phone.MAC) mqtt.Batch {
-	batch := mqtt.Batch{Records: []mqtt.Record{{Key: recordPrefix + string(mac)}}}
+	batch := mqtt.Batch{Records: []mqtt.Record{{Key: recordPrefix + string(mac)}}, Forget: string(mac)}
 	for _, topic := range b.topics.retained(mac) {
 		batch.Messages = append(batch.Messages, mqtt.Message{Topic: topic, Retained: true})
 	}

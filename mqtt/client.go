@@ -98,8 +98,11 @@ func (c *Client) Publish(b Batch) *Receipt {
 	for _, record := range b.Records {
 		c.work.records[record.Key] = record.Value
 	}
+	if b.Forget != "" {
+		c.work.forget = append(c.work.forget, b.Forget)
+	}
 	refused := durable && !kept
-	stores := !refused && (durable || len(b.Records) > 0)
+	stores := !refused && (durable || len(b.Records) > 0 || b.Forget != "")
 	if stores {
 		c.work.promise(r, now)
 	}

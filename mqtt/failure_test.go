@@ -237,6 +237,25 @@ func asideTopics(t *testing.T, s *Store) []string {
 	return topics
 }
 
+// TestForgetsWhatWasSetAside forgets one group: what was set aside of it is gone, and nothing else.
+func TestForgetsWhatWasSetAside(t *testing.T) {
+	store := openStore(t, t.TempDir())
+	var w transaction
+	for n, group := range []string{"a", "b", "a", "a", "b", ""} {
+		m := Message{Topic: fmt.Sprint(group, n), Group: group}
+		w.aside = append(w.aside, asided{place: uint64(n + 1), message: &m})
+	}
+	if err := store.commit(&w); err != nil {
+		t.Fatal(err)
+	}
+	c := NewClient(testConfig(t, nowhere), store)
+	runInBackground(t, c.Run)
+	mustStore(t, c.Publish(Batch{Forget: "a"}))
+	if diff := cmp.Diff([]string{"b1", "b4", "5"}, asideTopics(t, store)); diff != "" {
+		t.Errorf("set aside (-want +got):\n%s", diff)
+	}
+}
+
 // TestPromiseOutlastsAFailedTransaction: what was stored in a file that is
 // damaged now stays promised when the new file cannot be written at once.
 func TestPromiseOutlastsAFailedTransaction(t *testing.T) {

@@ -69,6 +69,10 @@ type Batch struct {
 	// Messages enter the line in this order.
 	Messages []Message
 	Records  []Record
+
+	// Forget names a group whose messages that were set aside are deleted.
+	// Those that wait are sent as promised.
+	Forget string
 }
 
 var (

@@ -159,6 +159,7 @@ type transaction struct {
 	aside   []asided
 	deletes []uint64
 	records map[string][]byte // nil deletes
+	forget  []string          // groups of which nothing that was set aside is kept
 }
 
 // asided is a message to be set aside: what the outbox holds at this place, or
@@ -205,6 +206,27 @@ func (s *Store) apply(tx *bolt.Tx, t *transaction) error {
 			continue
 		}
 		if err := records.Put([]byte(key), value); err != nil {
+			return err
+		}
+	}
+	if len(t.forget) > 0 {
+		return s.forget(tx.Bucket(bucketAside), t.forget)
+	}
+	return nil
+}
+
+// forget deletes what was set aside of groups. Of a message that cannot be read
+// nobody knows whose it is.
+func (s *Store) forget(aside *bolt.Bucket, groups []string) error {
+	var theirs [][]byte // a cursor may pass over the next one after a delete
+	cursor := aside.Cursor()
+	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
+		if m, _, err := s.clock.decode(v); err == nil && slices.Contains(groups, m.Group) {
+			theirs = append(theirs, bytes.Clone(k))
+		}
+	}
+	for _, k := range theirs {
+		if err := aside.Delete(k); err != nil {
 			return err
 		}
 	}

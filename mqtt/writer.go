@@ -42,7 +42,7 @@ func (w *work) promise(r *Receipt, now time.Time) {
 
 // presses tells whether somebody waits for the work.
 func (w *work) presses() bool {
-	return len(w.receipts) > 0 || len(w.puts) > 0 || len(w.records) > 0 || len(w.aside) > 0
+	return len(w.receipts) > 0 || len(w.puts) > 0 || len(w.records) > 0 || len(w.aside) > 0 || len(w.forget) > 0
 }
 
 // write is the one goroutine that uses the store: it commits everything that
@@ -231,6 +231,7 @@ func (c *Client) takeBack(w *work) {
 	c.work.puts = append(retries, c.work.puts...)
 	c.work.deletes = append(w.deletes, c.work.deletes...)
 	c.work.aside = append(w.aside, c.work.aside...)
+	c.work.forget = append(w.forget, c.work.forget...)
 	newer := c.work.records
 	c.work.records = w.records
 	maps.Copy(c.work.records, newer)
