@@ -172,7 +172,7 @@ func TestReadsBackWhatMemoryDoesNotHold(t *testing.T) {
 	}
 	mustStore(t, last)
 	c.mu.Lock()
-	entries, memory := len(c.line.queue.entries), c.line.memory
+	entries, memory := len(c.line.queue.hurried)+len(c.line.queue.others), c.line.memory
 	c.mu.Unlock()
 	if entries > 100 || memory > c.line.budget+1000 {
 		t.Errorf("%d entries, %d bytes in memory", entries, memory)

@@ -170,7 +170,7 @@ func TestDamageMetWhileReading(t *testing.T) {
 	}
 	c.mu.Lock()
 	memory := c.line.waiting
-	for _, e := range c.line.queue.entries {
+	for e := range c.line.queue.all {
 		if e.span != nil {
 			memory -= e.span.count
 		}

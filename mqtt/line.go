@@ -19,8 +19,8 @@ const (
 // line is the one order in which everything goes out, session after session.
 // Whatever enters takes the next place; a retained topic keeps its place while
 // newer payloads replace the older one, so a state is never behind the event
-// that was published after it. Messages with KeepFor go before, those of a
-// Source behind everything else. It does no I/O, has no clock and no lock: the
+// that was published after it. Messages with KeepFor take turns with the rest,
+// those of a Source go behind everything else. It does no I/O, has no clock and no lock: the
 // client guards it.
 type line struct {
 	queue    queue
@@ -145,11 +145,10 @@ func (l *line) addIdle(m *Message) {
 	l.queue.add(e)
 }
 
-// makeRoom drops the oldest messages with KeepFor when too many wait. Nothing
-// goes before them, so the oldest one is the first in the queue.
+// makeRoom drops the oldest messages with KeepFor when too many wait.
 func (l *line) makeRoom() {
 	for l.volatile >= volatileLimit {
-		oldest := l.queue.first()
+		oldest := l.queue.hurried[0]
 		l.queue.remove(oldest)
 		l.drop(oldest)
 	}
@@ -199,6 +198,7 @@ func (l *line) unbook(e *entry) {
 // unknown.
 func (l *line) begin() {
 	l.session++
+	l.queue.turn = atOnce
 	l.prepared = map[string]bool{}
 	l.topics.unseen()
 }
@@ -212,9 +212,13 @@ func (l *line) take(now time.Time) *shipment {
 	}
 	for !l.queue.empty() {
 		e := l.queue.first()
+		others := l.queue.pass(e.class)
 		switch {
 		case e.topic != nil:
 			return l.shipTopic(e.topic)
+		case e.span != nil && others:
+			l.wanted = e // meanwhile the others go on
+			continue
 		case e.span != nil:
 			l.wanted = e
 			return nil

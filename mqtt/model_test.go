@@ -185,7 +185,7 @@ func (m *model) failCommit() {
 // damage replaces the disk. Messages that are there only would be lost, so it
 // strikes only while there are none.
 func (m *model) damage() {
-	for _, e := range m.line.queue.entries {
+	for e := range m.line.queue.all {
 		if e.span != nil {
 			return
 		}
@@ -208,7 +208,7 @@ func (m *model) checkDisk() {
 			m.t.Errorf("%s counts as stored and is not", e.message.Topic)
 		}
 	}
-	for _, e := range m.line.queue.entries {
+	for e := range m.line.queue.all {
 		check(e)
 	}
 	for _, s := range m.line.inflight {

@@ -29,7 +29,7 @@ type class uint8
 
 const (
 	atOnce   class = iota // somebody waits for it, now or never: a message with KeepFor
-	inTurn                // the rest
+	inTurn                // the rest; where both wait they take turns, so that neither waits long
 	whenIdle              // it can wait for all others: what a Source gave
 )
 
@@ -60,20 +60,60 @@ type span struct {
 }
 
 // queue is what waits: class by class, in each the lowest place first.
-type queue struct{ entries entries }
+type queue struct {
+	hurried, others entries // those of atOnce, and the rest
+	turn            class   // whose turn it is where both wait
+}
 
-func (q *queue) empty() bool { return len(q.entries) == 0 }
+func (q *queue) empty() bool { return len(q.hurried)+len(q.others) == 0 }
 
-func (q *queue) first() *entry { return q.entries[0] }
+// first is what has its turn.
+func (q *queue) first() *entry {
+	switch {
+	case len(q.hurried) == 0:
+		return q.others[0]
+	case len(q.others) == 0, q.others[0].class == whenIdle, q.turn == atOnce:
+		return q.hurried[0]
+	}
+	return q.others[0]
+}
 
-func (q *queue) add(e *entry) { heap.Push(&q.entries, e) }
+// pass gives the turn to the other class, and tells whether anything of it waits.
+func (q *queue) pass(from class) bool {
+	if from == atOnce {
+		q.turn = inTurn
+		return len(q.others) > 0
+	}
+	q.turn = atOnce
+	return len(q.hurried) > 0
+}
 
-func (q *queue) remove(e *entry) { heap.Remove(&q.entries, e.index) }
+func (q *queue) add(e *entry) { heap.Push(q.of(e), e) }
+
+func (q *queue) remove(e *entry) { heap.Remove(q.of(e), e.index) }
 
 // move gives a waiting entry another place.
 func (q *queue) move(e *entry, place uint64) {
 	e.place = place
-	heap.Fix(&q.entries, e.index)
+	heap.Fix(q.of(e), e.index)
+}
+
+func (q *queue) of(e *entry) *entries {
+	if e.class == atOnce {
+		return &q.hurried
+	}
+	return &q.others
+}
+
+// all are those that wait, in no order.
+func (q *queue) all(visit func(*entry) bool) {
+	for _, some := range []entries{q.hurried, q.others} {
+		for _, e := range some {
+			if !visit(e) {
+				return
+			}
+		}
+	}
 }
 
 // entries implements heap.Interface.

@@ -140,11 +140,11 @@ func (s *session) next() *shipment {
 		default:
 		}
 		next, lull := s.client.take(s)
-		if next != nil {
-			return next
-		}
 		if lull.wanted {
 			wake(s.client.wakeWriter)
+		}
+		if next != nil {
+			return next
 		}
 		wake(s.progress)
 		if lull.rests && s.client.ask(&lull) {
@@ -165,7 +165,7 @@ func (s *session) next() *shipment {
 
 // lull is why there is nothing to send now.
 type lull struct {
-	wanted bool          // the writer has to read something back first
+	wanted bool          // the writer has to read something back first; a shipment may come with it
 	rests  bool          // nothing waits
 	pause  time.Duration // after which there will be something; 0: not known
 }

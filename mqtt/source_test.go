@@ -43,6 +43,48 @@ func TestWhatGoesFirst(t *testing.T) {
 	}
 }
 
+// TestTurns has many results and many events wait: neither kind waits for all of the other, and what can
+// wait goes last. Events that have to be read from the store first hold up no result.
+func TestTurns(t *testing.T) {
+	l := newLine(span{last: 4, count: 4, bytes: 400}, 1, 5)
+	l.begin()
+	config := retained("config", "")
+	l.addIdle(&config)
+	add := func(topic string, keep time.Duration) {
+		l.add(&Message{Topic: topic, KeepFor: keep}, diskNever, t0)
+	}
+	for n := range 4 {
+		add(fmt.Sprint("result", n), time.Minute)
+		add(fmt.Sprint("event", n), 0)
+	}
+	var sent []string
+	take := func() bool {
+		s := l.take(t0)
+		if s != nil {
+			sent = append(sent, s.name)
+		}
+		return s != nil
+	}
+	for range 2 {
+		take()
+	}
+	if l.wanted == nil {
+		t.Fatal("what is stored has no turn while results wait")
+	}
+	var stored chunk
+	stored.from, stored.end = *l.wanted.span, true
+	for place := uint64(1); place <= 4; place++ {
+		stored.messages = append(stored.messages, storedMessage{place: place, size: 100, message: Message{Topic: fmt.Sprint("stored", place)}})
+	}
+	l.loaded(l.wanted, stored)
+	for take() {
+	}
+	want := []string{"result0", "result1", "stored1", "result2", "stored2", "result3", "stored3", "stored4", "event0", "event1", "event2", "event3", "config"}
+	if diff := cmp.Diff(want, sent); diff != "" {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
+}
+
 // announcements is a source of so many messages, one at a time.
 type announcements struct {
 	mu    sync.Mutex

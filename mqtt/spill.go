@@ -120,7 +120,7 @@ func (l *line) loaded(e *entry, c chunk) (missing int) {
 // only.
 func (l *line) restart() (again []*entry, lost int) {
 	var spans []*entry
-	for _, e := range l.queue.entries {
+	for e := range l.queue.all {
 		if e.span != nil {
 			spans = append(spans, e)
 		}
@@ -132,7 +132,7 @@ func (l *line) restart() (again []*entry, lost int) {
 		l.waitingBytes -= e.span.bytes
 	}
 	l.wanted, l.tail = nil, nil
-	for _, e := range l.queue.entries {
+	for e := range l.queue.all {
 		again = l.again(again, e)
 	}
 	for _, s := range l.inflight {
@@ -162,7 +162,7 @@ func (l *line) oldest() time.Time {
 			oldest = at
 		}
 	}
-	for _, e := range l.queue.entries {
+	for e := range l.queue.all {
 		if e.span != nil {
 			see(e.span.at)
 		} else if e.disk.promised() {

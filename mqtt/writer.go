@@ -149,7 +149,7 @@ func (c *Client) takeWork(due bool) (w *work, later time.Duration) {
 // commit stores the work, in a new file when the old one is damaged.
 func (c *Client) commit(w *work) (ok bool) {
 	err := c.store.commit(&w.transaction)
-	if err != nil && !errors.Is(err, errDamaged) && c.makeRoom(w) {
+	if err != nil && !errors.Is(err, errDamaged) && c.freePages(w) {
 		err = c.store.commit(&w.transaction)
 	}
 	if errors.Is(err, errDamaged) {
@@ -165,18 +165,19 @@ func (c *Client) commit(w *work) (ok bool) {
 	return err == nil
 }
 
-// makeRoom commits what the work deletes by itself, and tells whether that freed
+// freePages commits what the work deletes by itself, and tells whether that freed
 // something. bbolt writes changed pages anew before it frees the old ones: on a
-// disk that is full, deletes beside something new would fail with it for ever. A
-// few at first, which take the few pages that are always free.
-func (c *Client) makeRoom(w *work) (freed bool) {
-	for some := 64; len(w.deletes) > 0; some *= 2 {
+// disk that is full, deletes beside something new would fail with it for ever. As
+// few at a time as it takes: a handful of pages is always free.
+func (c *Client) freePages(w *work) (freed bool) {
+	for some := 64; some > 0 && len(w.deletes) > 0; {
 		n := min(some, len(w.deletes))
 		if c.store.commit(&transaction{deletes: w.deletes[:n]}) != nil {
-			break
+			some = n / 4
+			continue
 		}
 		w.deletes = w.deletes[n:]
-		freed = true
+		freed, some = true, some*2
 	}
 	return freed
 }
