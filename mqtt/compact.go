@@ -226,9 +226,22 @@ func (c *compaction) copy() error {
 				return nil
 			})
 			if err == nil {
-				err = c.small.Update(func(tx *bolt.Tx) error { return writePairs(tx, name, pairs) })
+				err = c.write(name, pairs)
 			}
 		}
+	}
+	return err
+}
+
+// write adds to the copy, with one sync in place of the three that a commit may
+// take: until it has the name it may be torn, and syncs are what a publish meets.
+func (c *compaction) write(bucket []byte, pairs []pair) error {
+	kept := c.store.temporary // is never synced
+	c.small.NoSync, c.small.NoGrowSync = true, true
+	defer func() { c.small.NoSync, c.small.NoGrowSync = kept, kept }()
+	err := c.small.Update(func(tx *bolt.Tx) error { return writePairs(tx, bucket, pairs) })
+	if err == nil && !kept {
+		err = c.small.Sync()
 	}
 	return err
 }
