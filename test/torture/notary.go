@@ -189,13 +189,14 @@ type arrived struct {
 	at     time.Time
 }
 
-// relay passes the packets of one direction on until the connection ends.
+// relay passes the packets of one direction on until the connection ends. What was said before an end
+// still arrives, such as why a broker lets nobody in.
 func (c *connection) relay(d direction) {
 	waiting := make(chan arrived, 64)
 	var writing sync.WaitGroup
 	writing.Go(func() { c.write(d, waiting) })
-	defer writing.Wait()
 	defer c.end()
+	defer writing.Wait()
 	defer close(waiting)
 	in := bufio.NewReaderSize(c.ends[d], 32<<10)
 	for {
