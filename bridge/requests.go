@@ -34,25 +34,38 @@ var operations = map[string]func(*Bridge, requestPayload) (any, error){
 	"phone/rename":      (*Bridge).renamePhone,
 }
 
+var errRequest = errors.New("the payload is not a JSON object of the expected form, such as {} or {\"mac\":\"001fc11a8b6c\"}")
+
+// readRequest reads a bridge request; its transaction, as far as there is a good one, with an error too.
+func readRequest(text []byte) (request requestPayload, err error) {
+	// What is not UTF-8 is no JSON (RFC 8259, section 8.1), but encoding/json lets it pass.
+	if len(text) > longestRequest || !utf8.Valid(text) {
+		return requestPayload{}, errRequest
+	}
+	err = json.Unmarshal(text, &request)
+	// Most readers of JSON refuse a whole response for a number like 1e999.
+	if t := request.Transaction; t != nil && json.Unmarshal(t, new(any)) != nil {
+		request.Transaction, err = nil, errRequest
+	}
+	if err != nil {
+		return request, errRequest
+	}
+	return request, nil
+}
+
 // receiveRequest answers one bridge request.
 func (b *Bridge) receiveRequest(op string, m mqtt.Message) {
 	if len(m.Payload) == 0 {
 		return
 	}
-	var request requestPayload
-	err := errors.New("the payload is too long, or not UTF-8")
-	// What is not UTF-8 is no JSON (RFC 8259, section 8.1), but encoding/json lets it pass, and the
-	// transaction goes back as it came.
-	if len(m.Payload) <= longestRequest && utf8.Valid(m.Payload) {
-		err = json.Unmarshal(m.Payload, &request)
-	}
+	request, err := readRequest(m.Payload)
 	if m.Retained {
 		b.clear(m.Topic)
 		b.answerRequest(op, request, nil, errors.New("the broker kept this request from before phone2mqtt subscribed; it is not run and was cleared"))
 		return
 	}
 	if err != nil {
-		b.answerRequest(op, request, nil, errors.New("the payload is not a JSON object of the expected form, such as {} or {\"mac\":\"001fc11a8b6c\"}"))
+		b.answerRequest(op, request, nil, err)
 		return
 	}
 	run, ok := operations[op]

@@ -54,7 +54,7 @@ func (b *Bridge) execute(ctx context.Context, d *device, j queue.Job) outcome {
 	if refusal := b.cfg.Rules.JudgeTyping(cmd, state); refusal != nil {
 		return b.forbid(d, cmd, refusal, outcome{})
 	}
-	// The last of all: only what is sent counts.
+	// The last of all: what the others refuse does not count.
 	if refusal := b.pace.Judge(d.mac, cmd, time.Now()); refusal != nil {
 		return b.forbid(d, cmd, refusal, outcome{})
 	}

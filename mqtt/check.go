@@ -160,9 +160,9 @@ func (s *Store) item(bucket []byte, p pair) StoreItem {
 }
 
 // DumpStore visits everything in a store that the path leads to as for
-// CheckStore, and changes nothing. It holds the store only while it reads a
-// chunk, never during visit: a daemon that is started meanwhile starts, and
-// then it ends with an error. The errors are those of CheckStore and of visit.
+// CheckStore, and changes nothing. It holds the store while it looks through it
+// first, and while it reads a chunk, never during visit: a daemon that is started
+// meanwhile starts, and then it ends with an error. The errors are those of CheckStore and of visit.
 func DumpStore(path string, visit func(StoreItem) error) error {
 	s, err := findStore(path)
 	if err != nil {

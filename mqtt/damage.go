@@ -60,8 +60,12 @@ func (s *Store) open() error {
 // examine looks at the pages before bbolt reads more of them than the headers, which is all that it does
 // to be read only. A file that is not there is a new one.
 func (s *Store) examine() error {
-	// bbolt would take it for a new one, and nobody would hear that all is gone.
+	// bbolt would take it for a new one, and nobody would hear that all is gone. One that is locked is being
+	// begun by another process.
 	if file, err := os.Stat(s.path); err == nil && file.Size() == 0 {
+		if isLocked(s.path) {
+			return ErrLocked
+		}
 		return fmt.Errorf("it is empty: %w", errDamaged)
 	}
 	db, err := s.openFile(s.path, true)

@@ -24,7 +24,7 @@ type entry struct {
 	expires time.Time // of a message with KeepFor, else zero
 }
 
-// class is what goes before what, whatever their places.
+// class says what waits for what, whatever their places.
 type class uint8
 
 const (
@@ -59,7 +59,7 @@ type span struct {
 	at    time.Time // of the first one, or a little before
 }
 
-// queue is what waits: class by class, in each the lowest place first.
+// queue is what waits, in each class the lowest place first.
 type queue struct {
 	hurried, others entries // those of atOnce, and the rest
 	turn            class   // whose turn it is where both wait

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -119,6 +120,27 @@ func size(t *testing.T, path string) int64 {
 		t.Fatal(err)
 	}
 	return info.Size()
+}
+
+// TestEmptyFileOfAnother opens a store that another process has made this moment, and is about to fill.
+func TestEmptyFileOfAnother(t *testing.T) {
+	dir := t.TempDir()
+	file, err := os.Create(filepath.Join(dir, fileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		t.Skipf("no such lock here: %v", err)
+	}
+	if _, err := OpenStore(dir, StoreOptions{}); !errors.Is(err, ErrLocked) || asides(t, dir) != 0 {
+		t.Errorf("%v, %d set aside, want %v and none", err, asides(t, dir), ErrLocked)
+	}
+	_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+	openStore(t, dir)
+	if n := asides(t, dir); n != 1 {
+		t.Errorf("%d empty ones set aside, want the one that nobody holds", n)
+	}
 }
 
 // asides counts the damaged files in dir.

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"syscall"
 	"time"
+
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 const (
@@ -149,7 +152,7 @@ func (c *Client) takeWork(due bool) (w *work, later time.Duration) {
 // commit stores the work, in a new file when the old one is damaged.
 func (c *Client) commit(w *work) (ok bool) {
 	err := c.store.commit(&w.transaction)
-	if err != nil && !errors.Is(err, errDamaged) && c.freePages(w) {
+	if noRoom(err) && c.freePages(w) {
 		err = c.store.commit(&w.transaction)
 	}
 	if errors.Is(err, errDamaged) {
@@ -163,6 +166,11 @@ func (c *Client) commit(w *work) (ok bool) {
 		r.settle(err)
 	}
 	return err == nil
+}
+
+// noRoom tells that the disk, or what we may have of it, is full.
+func noRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, berrors.ErrMaxSizeReached)
 }
 
 // freePages commits what the work deletes by itself, and tells whether that freed

@@ -60,26 +60,32 @@ func (g *Gate) Enter(words []string, query string) (Pass, []string, error) {
 	if len(g.Tokens) == 0 {
 		return Pass{}, words, nil
 	}
-	refused := errPhoneToken
-	if !g.PerPhone {
-		refused = errToken
-		if rest := without(words, g.Tokens); len(rest) < len(words) {
-			return Pass{}, rest, nil
-		}
+	shared := without(words, g.Tokens)
+	mac := claimed(shared, query)
+	own := g.tokensOf(mac)
+	// Without any of them, whichever opens: no secret is to be read on as a word.
+	rest := without(shared, own)
+	switch {
+	case len(shared) < len(words) && !g.PerPhone:
+		return Pass{}, rest, nil
+	case len(rest) < len(shared):
+		return Pass{mac, own}, rest, nil
+	case g.PerPhone:
+		return Pass{}, nil, errPhoneToken
 	}
-	mac := claimed(words, query)
+	return Pass{}, nil, errToken
+}
+
+// tokensOf are a phone's own tokens, none for no phone.
+func (g *Gate) tokensOf(mac phone.MAC) []string {
 	if mac == "" {
-		return Pass{}, nil, refused
+		return nil
 	}
 	own := make([]string, 0, len(g.Tokens))
 	for _, token := range g.Tokens {
 		own = append(own, PhoneToken(token, mac))
 	}
-	rest := without(words, own)
-	if len(rest) == len(words) {
-		return Pass{}, nil, refused
-	}
-	return Pass{mac, own}, rest, nil
+	return own
 }
 
 func holds(networks []netip.Prefix, address netip.Addr) bool {

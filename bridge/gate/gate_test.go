@@ -65,6 +65,7 @@ func TestEnter(t *testing.T) {
 		{"an older token, somewhere else", "/off_hook/x/" + second, outcome{true, "", "off_hook x"}, out},
 		{"both", "/" + second + "/off_hook/" + first, outcome{true, "", "off_hook"}, out},
 		{"the phone's own", "/" + own + "/off_hook?mac=001fc11a8b6c&ip=10.0.0.1", ours, ours},
+		{"the token and the phone's own", "/" + first + "/" + own + "/off_hook?mac=001fc11a8b6c", outcome{true, "", "off_hook"}, ours},
 		{"made of the older one", "/off_hook/" + older + "?ip=10.0.0.1&MAC=00:1F:C1:1A:8B:6C", ours, ours},
 		{"both of the phone's own", "/" + own + "/off_hook/" + older + "?mac=001fc11a8b6c", ours, ours},
 		{"MAC in escapes", "/" + own + "/off_hook?mac=00%3a1f%3ac1%3a1a%3a8b%3a6c", ours, ours},

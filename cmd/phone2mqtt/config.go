@@ -176,7 +176,8 @@ func explain(err error) error {
 	case "time.Duration":
 		return fmt.Errorf("%s: %q is no duration, expected a number with its unit such as 500ms, 30s or 12h", parse.KeyName, parse.Value)
 	case "bool":
-		return fmt.Errorf("%s: %q is no switch, expected true or false", parse.KeyName, parse.Value)
+		// Without the value: people write a token into HTTP_TOKEN_PER_PHONE.
+		return fmt.Errorf("%s: no switch, expected true or false", parse.KeyName)
 	}
 	return fmt.Errorf("%s: %w", parse.KeyName, parse.Err)
 }

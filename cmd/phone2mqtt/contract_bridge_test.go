@@ -68,6 +68,8 @@ func TestBridgeResponses(t *testing.T) {
 		{"health_check", `{}`, "ok", "", ""},
 		{"health_check", `{"transaction":"t1"}`, "ok", `"t1"`, ""},
 		{"health_check", `{"transaction":7,"more":[1]}`, "ok", `7`, ""},
+		{"health_check", `{"transaction":1e999}`, "error", "", "not a JSON object of the expected form"},
+		{"health_check", `{"transaction":[1e999]}`, "error", "", "not a JSON object of the expected form"},
 		{"phone/rename", `{"mac":"001fc1000001","name":"Küche","transaction":"t3"}`, "ok", `"t3"`, ""},
 		{"phone/rename", `{"mac":"00:1F:C1:00:00:01","name":"Kitchen"}`, "ok", "", ""},
 		{"phone/rename", `{"mac":"001fc1ffffff","name":"x","transaction":"t4"}`, "error", `"t4"`, "001fc1ffffff"},

@@ -69,7 +69,7 @@ func replay(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	if err != nil {
 		return err
 	}
-	printer := json.NewEncoder(stdout)
+	printer := json.NewEncoder(printable{stdout})
 	printer.SetEscapeHTML(false)
 	err = recording.Replay(ctx, lines, realTime, func(t recording.Trail) error { return printer.Encode(t) })
 	if err != nil && ctx.Err() == nil {

@@ -107,7 +107,7 @@ type storeLine struct {
 }
 
 func storeDump(path string, stdout io.Writer) error {
-	out := bufio.NewWriter(stdout)
+	out := bufio.NewWriter(printable{stdout}) // a caller chose his name, and it may steer a terminal
 	printer := json.NewEncoder(out)
 	printer.SetEscapeHTML(false)
 	unreadable := 0

@@ -130,8 +130,8 @@ func (p *Phone) Do(ctx context.Context, to Address, login Login, uri phone.Actio
 	return p.DoWhile(ctx, to, login, uri, func() error { return nil })
 }
 
-// DoWhile is Do for what may come too late: wanted is asked right before each request, also before the
-// one after a 401. Its error is returned, and the request not made.
+// DoWhile is Do for what may come too late: wanted is asked before each connection and again before what
+// goes over it, also after a 401. Its error is returned, and the request not made.
 func (p *Phone) DoWhile(ctx context.Context, to Address, login Login, uri phone.ActionURI, wanted func() error) (Answer, error) {
 	if ctx.Err() != nil {
 		return Answer{}, context.Cause(ctx)
@@ -145,9 +145,6 @@ func (p *Phone) DoWhile(ctx context.Context, to Address, login Login, uri phone.
 		return Answer{}, err
 	}
 	if err := c.pacing.wait(ctx); err != nil {
-		return Answer{}, err
-	}
-	if err := wanted(); err != nil {
 		return Answer{}, err
 	}
 	begun := time.Now()
@@ -175,7 +172,7 @@ func (c *conversation) remember(uri phone.ActionURI, login Login, answer Answer,
 // send makes the request, and once more when the first answer is 401: with Digest when the phone asks
 // for it, otherwise as before, since some firmware refuses the first request whatever it carries.
 func (c *conversation) send(ctx context.Context, to Address, login Login, target string, wanted func() error) (reply, error) {
-	first, err := c.request(ctx, to, login, target)
+	first, err := c.request(ctx, to, login, target, wanted)
 	if err != nil {
 		return first, err
 	}
@@ -185,10 +182,7 @@ func (c *conversation) send(ctx context.Context, to Address, login Login, target
 	if err := c.login.learn(to, login, first.header); err != nil {
 		return first, fmt.Errorf("http status 401 from %s, %w: %w", to.Host, err, ErrLogin)
 	}
-	if err := wanted(); err != nil {
-		return first, err
-	}
-	second, err := c.request(ctx, to, login, target)
+	second, err := c.request(ctx, to, login, target, wanted)
 	second.sent = true
 	if err != nil {
 		return second, err

@@ -43,8 +43,12 @@ type reply struct {
 }
 
 // request makes one request over a connection of its own. An own connection, because net/http would
-// repeat a GET by itself when a kept one dies, and the phone would dial twice.
-func (c *conversation) request(parent context.Context, to Address, login Login, target string) (reply, error) {
+// repeat a GET by itself when a kept one dies, and the phone would dial twice. wanted is asked before,
+// and again when the connection is there: that can take as long as the answer.
+func (c *conversation) request(parent context.Context, to Address, login Login, target string, wanted func() error) (reply, error) {
+	if err := wanted(); err != nil {
+		return reply{}, err
+	}
 	authorization, err := c.login.authorization(to, login, target)
 	if err != nil {
 		return reply{}, fmt.Errorf("%w: %w", err, ErrLogin)
@@ -61,6 +65,9 @@ func (c *conversation) request(parent context.Context, to Address, login Login, 
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
+	if err := wanted(); err != nil {
+		return reply{}, err
+	}
 
 	answer, err := c.opt.talk(conn, to, target, authorization)
 	switch {

@@ -20,7 +20,7 @@ var floods = []fault{
 	{name: "flood-events", part: theLoad, plan: plan{more: 32}, strike: floodEvents},
 	{name: "flood-events-outage", part: theLoad, alone: true, plan: plan{more: 32}, strike: floodWithoutBroker},
 	{name: "store-max", part: theLoad, alone: true, plan: plan{more: 32, settings: []string{"STORE_MAX=1MiB"}}, sign: `"status":503`, strike: floodWithoutBroker},
-	// 10,000 results go before what waits, since somebody waits for them.
+	// 10,000 results take turns with what waits, since somebody waits for them.
 	{name: "flood-commands", part: theLoad, limit: 15 * time.Second, plan: plan{more: 1}, strike: floodCommands},
 	{name: "flood-little-memory", part: theLoad, plan: plan{more: 32, limits: "export GOMEMLIMIT=24MiB"}, strike: floodEvents},
 	// The limit is of the kernel: a daemon that wanted more would end. Go takes what it may use in pieces
