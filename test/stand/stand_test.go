@@ -57,7 +57,7 @@ func TestProcessesEnd(t *testing.T) {
 		{"stopped twice", waits, func(p *Process, _ func()) { p.Stop(); p.Stop() }, -1},
 		{"killed", "trap '' TERM; " + waits, func(p *Process, _ func()) { p.Kill() }, -1},
 		{"its context ends", "trap '' TERM; " + waits, func(p *Process, cancel func()) { cancel(); <-p.Ended() }, -1},
-		{"signalled", "trap 'exit 8' HUP; " + waits, func(p *Process, _ func()) { _ = p.Signal(syscall.SIGHUP); <-p.Ended() }, 8},
+		{"signalled", "trap 'exit 8' USR1; " + waits, func(p *Process, _ func()) { _ = p.Signal(syscall.SIGUSR1); <-p.Ended() }, 8},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
