@@ -1,6 +1,9 @@
 package main
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // sighting is one id under which events of one kind of one phone went out.
 type sighting struct {
@@ -52,6 +55,10 @@ func (c *check) match() {
 	}
 }
 
+// longestTaking is many times what the daemon can take an event later than its phone sent it: it may stand
+// still for half a minute, and phones give up before.
+const longestTaking = 10 * time.Minute
+
 // fitting are the places of the events that a published one may be. One that was answered is likelier:
 // the daemon took it while its phone waited. A call counts for less, for a daemon that never heard its
 // beginning takes its events for those of the call before.
@@ -59,6 +66,9 @@ func (c *check) fitting(p *publication) []int {
 	var fits [4][]int
 	for _, i := range slices.Backward(c.perMAC[p.mac]) {
 		e := &c.events[i]
+		if p.said.Time.Sub(e.sent) > longestTaking {
+			break
+		}
 		began := !p.said.Time.Before(e.sent.Truncate(tick))
 		waited := e.status == 0 || !p.said.Time.After(e.answered)
 		if e.kind != p.said.EventType || !began || !waited {
