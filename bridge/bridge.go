@@ -39,6 +39,7 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
 	"github.com/phone2mqtt/phone2mqtt/phone/book"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // Config is what the bridge is told at start.
@@ -50,7 +51,7 @@ type Config struct {
 
 	Phones       []book.Listing // see [Bridge.List]
 	Learn        bool           // take in phones that are not listed
-	Tokens       []string       // see [gate.Gate], as the next three
+	Tokens       []secret.Text  // see [gate.Gate], as the next three
 	PerPhone     bool
 	Allow        []netip.Prefix
 	Proxies      []netip.Prefix

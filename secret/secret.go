@@ -38,6 +38,15 @@ func (t Text) Reveal() string {
 	return t.handle.Value()
 }
 
+// Reveal is the texts themselves.
+func Reveal(secrets []Text) []string {
+	texts := make([]string, 0, len(secrets))
+	for _, s := range secrets {
+		texts = append(texts, s.Reveal())
+	}
+	return texts
+}
+
 // Decode takes any text, as envconfig wants it.
 func (t *Text) Decode(value string) error {
 	*t = New(value)

@@ -12,11 +12,12 @@ import (
 	"slices"
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // Gate is who may come in. Its methods may be called at the same time.
 type Gate struct {
-	Tokens   []string       // none: no token is asked for
+	Tokens   []secret.Text  // none: no token is asked for
 	PerPhone bool           // only the tokens that [PhoneToken] makes of these count
 	Allow    []netip.Prefix // where events may come from
 	Proxies  []netip.Prefix // whose word on where a request came from is taken
@@ -60,9 +61,10 @@ func (g *Gate) Enter(words []string, query string) (Pass, []string, error) {
 	if len(g.Tokens) == 0 {
 		return Pass{}, words, nil
 	}
-	shared := without(words, g.Tokens)
+	everybodys := secret.Reveal(g.Tokens)
+	shared := without(words, everybodys)
 	mac := claimed(shared, query)
-	own := g.tokensOf(mac)
+	own := tokensOf(mac, everybodys)
 	// Without any of them, whichever opens: no secret is to be read on as a word.
 	rest := without(shared, own)
 	switch {
@@ -76,13 +78,13 @@ func (g *Gate) Enter(words []string, query string) (Pass, []string, error) {
 	return Pass{}, nil, errToken
 }
 
-// tokensOf are a phone's own tokens, none for no phone.
-func (g *Gate) tokensOf(mac phone.MAC) []string {
+// tokensOf are a phone's own tokens under everybody's, none for no phone.
+func tokensOf(mac phone.MAC, everybodys []string) []string {
 	if mac == "" {
 		return nil
 	}
-	own := make([]string, 0, len(g.Tokens))
-	for _, token := range g.Tokens {
+	own := make([]string, 0, len(everybodys))
+	for _, token := range everybodys {
 		own = append(own, PhoneToken(token, mac))
 	}
 	return own

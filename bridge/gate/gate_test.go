@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 const (
@@ -84,7 +85,7 @@ func TestEnter(t *testing.T) {
 		{"in the query", "/off_hook?mac=001fc11a8b6c&token=" + own, out, out},
 		{"nothing", "/", out, out},
 	} {
-		g := Gate{Tokens: []string{first, second}}
+		g := Gate{Tokens: []secret.Text{secret.New(first), secret.New(second)}}
 		if diff := cmp.Diff(test.shared, enter(&g, test.target)); diff != "" {
 			t.Errorf("%s, for all (-want +got):\n%s", test.name, diff)
 		}
@@ -101,7 +102,7 @@ func TestEnter(t *testing.T) {
 // TestPass asks for whom a token speaks: one of everybody's for all, a phone's own for that phone, and
 // not for one that is known by its address only.
 func TestPass(t *testing.T) {
-	g := Gate{Tokens: []string{first}}
+	g := Gate{Tokens: []secret.Text{secret.New(first)}}
 	everybody, _, _ := g.Enter([]string{first}, "")
 	own, _, _ := g.Enter([]string{PhoneToken(first, kitchen)}, "mac=001fc11a8b6c")
 	for _, mac := range []phone.MAC{kitchen, hall, ""} {
@@ -116,7 +117,7 @@ func TestPass(t *testing.T) {
 
 // TestHide takes a phone's token out of what is recorded, however it was written.
 func TestHide(t *testing.T) {
-	g := Gate{Tokens: []string{first, second}, PerPhone: true}
+	g := Gate{Tokens: []secret.Text{secret.New(first), secret.New(second)}, PerPhone: true}
 	own, older := PhoneToken(first, kitchen), PhoneToken(second, kitchen)
 	escaped := "%" + hexOf(own[0]) + own[1:]
 	pass, _, err := g.Enter([]string{own, "off_hook"}, "mac=001fc11a8b6c")

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // page is what the recorder knows of the file that it writes of a phone.
@@ -106,7 +107,8 @@ func (r *Recorder) head(q Request, size int64) []byte {
 
 // entry is a request as its line shows it. It is false for one that no pseudonyms could be found for.
 func (r *Recorder) entry(q Request, dropped int) (entry, bool) {
-	shown := request{path: hideInPath(q.Path, r.cfg.Tokens), query: hideInQuery(q.Query, r.cfg.Tokens)}
+	tokens := secret.Reveal(r.cfg.Tokens)
+	shown := request{path: hideInPath(q.Path, tokens), query: hideInQuery(q.Query, tokens)}
 	e := entry{At: r.clock.at(q.At), Name: q.Name, Host: q.Host, Dropped: dropped}
 	if !r.cfg.Plain {
 		masked, rebuilt, ok := r.mask.request(shown, q.MAC, phone.Dialect{

@@ -21,6 +21,7 @@ import (
 
 	"github.com/phone2mqtt/phone2mqtt/bridge/quiet"
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // waiting is how many requests may wait for the disk. A request has at most 8 KiB.
@@ -30,7 +31,7 @@ const waiting = 1024
 type Config struct {
 	Dir     string // made when it is not there
 	Plain   bool   // numbers, names and hosts as they are
-	Tokens  []string
+	Tokens  []secret.Text
 	Version string // of the program
 
 	// What a replay has to know besides the requests.

@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 const testToken = "0123456789abcdef_token"
@@ -36,7 +37,7 @@ func open(t *testing.T, dir string, change func(*Config)) bench {
 	log := new(bytes.Buffer)
 	cfg := Config{
 		Dir:          dir,
-		Tokens:       []string{testToken},
+		Tokens:       []secret.Text{secret.New(testToken)},
 		Version:      "1.2.3",
 		DefaultEvent: phone.IncomingCall,
 		Limits:       phone.Limits{Ring: 3 * time.Minute, Talk: 12 * time.Hour, Repeat: 2 * time.Second},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // rewrite is a state as a recording may show it: other times, no token, and pseudonyms unless plain
@@ -58,7 +59,7 @@ func (r *Recorder) member(name string, value any, when func(time.Time) time.Time
 var ourWords = []string{"type", "direction", "state", "result", "told", "ended_by"}
 
 func (r *Recorder) word(name, value string) string {
-	for _, token := range r.cfg.Tokens {
+	for _, token := range secret.Reveal(r.cfg.Tokens) {
 		value = hide(value, token)
 	}
 	switch {

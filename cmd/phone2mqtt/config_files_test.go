@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 func TestSecretFiles(t *testing.T) {
@@ -27,7 +29,7 @@ func TestSecretFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"one", " two ", "0123456789abcdef", "fedcba9876543210"}
-	secrets := append([]string{got.MQTT.Password.Reveal(), got.Phone.Password.Reveal()}, got.HTTP.Token.reveal()...)
+	secrets := append([]string{got.MQTT.Password.Reveal(), got.Phone.Password.Reveal()}, secret.Reveal(got.HTTP.Token)...)
 	if diff := cmp.Diff(want, secrets); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -26,15 +26,6 @@ func items(list string) []string {
 // tokens are the words of which every Action URL must carry one; the first is printed.
 type tokens []secret.Text
 
-// reveal are the words themselves.
-func (t tokens) reveal() []string {
-	var words []string
-	for _, token := range t {
-		words = append(words, token.Reveal())
-	}
-	return words
-}
-
 // goodToken tells how to make one.
 const goodToken = "`openssl rand -hex 16` makes a good one"
 

@@ -7,6 +7,7 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/bridge"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/book"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // hostOf waits until a phone's state shows a host, as JSON.
@@ -47,7 +48,7 @@ func TestAddress(t *testing.T) {
 // holds the address.
 func TestAddressWithToken(t *testing.T) {
 	s := startScene(t, func(c *bridge.Config) {
-		c.Tokens = []string{firstToken}
+		c.Tokens = []secret.Text{secret.New(firstToken)}
 		c.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 		c.Limits.Repeat = 0
 	})

@@ -19,7 +19,7 @@ func TestBridgeInfo(t *testing.T) {
 	s := startScene(t, func(c *bridge.Config) {
 		c.Embedded = false
 		c.Version = "1.2.3"
-		c.Tokens = []string{firstToken}
+		c.Tokens = []secret.Text{secret.New(firstToken)}
 		c.Login.Password = secret.New("s3cret")
 		c.HTTPURL = "http://192.168.0.252:8090"
 	}, p)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phone2mqtt/phone2mqtt/bridge"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 // goes without one.
 func TestToken(t *testing.T) {
 	s := startScene(t, func(c *bridge.Config) {
-		c.Tokens = []string{firstToken, secondToken}
+		c.Tokens = []secret.Text{secret.New(firstToken), secret.New(secondToken)}
 		c.Limits.Repeat = 0
 	})
 	tests := []struct {
@@ -70,7 +71,7 @@ func TestToken(t *testing.T) {
 // TestTokenIsJudgedFirst asks for things that are wrong in themselves, without the token.
 func TestTokenIsJudgedFirst(t *testing.T) {
 	s := startScene(t, func(c *bridge.Config) {
-		c.Tokens = []string{firstToken}
+		c.Tokens = []secret.Text{secret.New(firstToken)}
 		c.Rate = 1
 	})
 	if status, body := s.ask(t, "PUT /off_hook/"+vendor+" HTTP/1.1\r\nHost: x\r\n\r\n"); status != 403 {

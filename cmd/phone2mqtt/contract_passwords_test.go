@@ -90,7 +90,7 @@ func TestPasswordOfTrusted(t *testing.T) {
 	dir := t.TempDir()
 	set := func(c *bridge.Config) {
 		c.Login = configured
-		c.Tokens = []string{firstToken}
+		c.Tokens = []secret.Text{secret.New(firstToken)}
 	}
 	s := startSceneIn(t, dir, set)
 	s.tellFrom(t, "127.0.0.23", vendor, firstToken+"/off_hook", "ip=127.0.0.23")

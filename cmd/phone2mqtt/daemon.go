@@ -222,7 +222,7 @@ func (c config) bridgeConfig() bridge.Config {
 		Embedded:      c.MQTT.URL.embedded(),
 		HTTPURL:       url,
 		Learn:         c.Learn,
-		Tokens:        c.HTTP.Token.reveal(),
+		Tokens:        c.HTTP.Token,
 		PerPhone:      c.HTTP.TokenPerPhone,
 		Allow:         c.HTTP.Allow,
 		Proxies:       c.HTTP.TrustedProxies,

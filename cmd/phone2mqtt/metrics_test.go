@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/phone2mqtt/phone2mqtt/bridge"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // TestMetricsPage asks for /metrics as Prometheus does: it needs no token and does not count for the
@@ -15,7 +16,7 @@ func TestMetricsPage(t *testing.T) {
 	broker := startEmbedded(t, "")
 	const token = "0123456789abcdef"
 	h := startHouse(t, broker.addr, "", func(c *bridge.Config) {
-		c.Tokens = []string{token}
+		c.Tokens = []secret.Text{secret.New(token)}
 		c.Rate = 1
 	})
 	watch(t, broker.addr).ready(t)

@@ -21,6 +21,7 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 const recordedToken = "0123456789abcdef_token"
@@ -29,7 +30,7 @@ const recordedToken = "0123456789abcdef_token"
 func startRecording(t *testing.T, broker, dir string, plain bool) house {
 	t.Helper()
 	cfg := testBridge()
-	cfg.Tokens = []string{recordedToken}
+	cfg.Tokens = []secret.Text{secret.New(recordedToken)}
 	cfg.Charset = "gb18030" // where the guess between two would be wrong
 	cfg.Limits.Repeat = 300 * time.Millisecond
 	return startParts(t, parts{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/phone2mqtt/phone2mqtt/bridge/gate"
 	"github.com/phone2mqtt/phone2mqtt/phone"
+	"github.com/phone2mqtt/phone2mqtt/secret"
 )
 
 // runURLs runs `phone2mqtt urls` in an environment of these settings.
@@ -117,7 +118,7 @@ func TestURLsOfOnePhone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	judge := gate.Gate{Tokens: []string{token}, PerPhone: true}
+	judge := gate.Gate{Tokens: []secret.Text{secret.New(token)}, PerPhone: true}
 	for label, address := range printed(t, out) {
 		path, query, _ := strings.Cut(strings.TrimPrefix(address, settings["HTTP_URL"]), "?")
 		if pass, _, err := judge.Enter(phone.SplitWords(path), query); err != nil || pass.For(vendor) != nil || pass.For("001fc1000001") == nil {
