@@ -96,7 +96,7 @@ func init() {
 // mistakes are deliberately broken versions, by which the checks show that they can fail: each has to
 // be caught.
 var mistakes = map[string][]edit{
-	"fsync":  {{ours, "mqtt/damage.go", "NoSync:       s.temporary,", "NoSync:       true,"}},
+	"fsync":  {{ours, "mqtt/open.go", "NoSync:       s.temporary,", "NoSync:       true,"}},
 	"answer": {{ours, "mqtt/client.go", "c.work.promise(r, now)\n", "r.settle(nil)\n"}},
 	"order": {{ours, "mqtt/queue.go", "return es[i].place < es[j].place\n}\nfunc (es entries) Swap", `return es[i].place*2654435761%1000 < es[j].place*2654435761%1000
 }
