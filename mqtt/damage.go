@@ -86,7 +86,7 @@ func checkPages(tx *bolt.Tx) error {
 // bothHeaders tells whether both meta pages are good. bbolt is content with one,
 // which may be that of the commit before the last.
 func (s *Store) bothHeaders(pageSize int) bool {
-	const pageHeader, checked = 16, 56 // bytes; the checksum, FNV-1a, follows
+	const checked = 56 // bytes behind the page header; the checksum, FNV-1a, follows
 	file, err := os.Open(s.path)
 	if err != nil {
 		return false
