@@ -8,7 +8,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phone2mqtt/phone2mqtt/phone"
@@ -150,8 +152,17 @@ func (h *house) retained(t *testing.T, filter string) []string {
 	r, err := stand.Record(h.broker.Addr, filter)
 	must(t, err)
 	defer r.Disconnect(0)
-	// What the broker keeps it sends before it answers what comes next.
-	must(t, stand.Done(r.Subscribe("phone2mqtt/test/end", 1, nil)))
+	// What the broker keeps it sends before what comes next, and messages are heard in that order; answers
+	// are heard beside them.
+	const end = "phone2mqtt/test/end"
+	heard := make(chan struct{}, 2) // it may come twice
+	must(t, stand.Done(r.Subscribe(end, 1, func(paho.Client, paho.Message) { heard <- struct{}{} })))
+	must(t, stand.Done(r.Publish(end, 1, false, "")))
+	select {
+	case <-heard:
+	case <-time.After(stand.Patience):
+		t.Fatal("the broker does not give our own message back")
+	}
 	messages, err := r.Messages()
 	must(t, err)
 	var topics []string
