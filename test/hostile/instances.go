@@ -77,7 +77,7 @@ func thief(user string) func(context.Context, *world) (verdict, error) {
 			if err != nil || a.status != 200 {
 				return success("an event was answered %s (%v)", a, err)
 			}
-			if err := pause(ctx, 20*time.Millisecond); err != nil {
+			if err := stand.Pause(ctx, 20*time.Millisecond); err != nil {
 				return verdict{}, err
 			}
 		}
@@ -106,7 +106,7 @@ func rival(ctx context.Context, w *world) (verdict, error) {
 		if err != nil || a.status != 200 {
 			return success("an event was answered %s (%v)", a, err)
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := stand.Pause(ctx, 50*time.Millisecond); err != nil {
 			return verdict{}, err
 		}
 	}
@@ -165,7 +165,7 @@ func setAside(ctx context.Context, w *world) (verdict, error) {
 					client.Disconnect(0)
 				}
 			}
-			_ = pause(ctx, 200*time.Microsecond)
+			_ = stand.Pause(ctx, 200*time.Microsecond)
 		}
 	}()
 	first := paho.NewClient(w.options(dashboardUser, "phone2mqtt"))
@@ -178,7 +178,7 @@ func setAside(ctx context.Context, w *world) (verdict, error) {
 			failed = errors.Join(fmt.Errorf("an event was answered %s", a), err)
 			break
 		}
-		if failed = pause(ctx, 100*time.Millisecond); failed != nil {
+		if failed = stand.Pause(ctx, 100*time.Millisecond); failed != nil {
 			break
 		}
 	}

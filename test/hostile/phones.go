@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // phones is what sits where a phone is listed and answers as no phone should. It may know the login, for
@@ -174,7 +176,7 @@ func bomb() string {
 func trickle(ctx context.Context, w *world) (verdict, error) {
 	r, _, err := w.dials(ctx, func(c net.Conn, _ string) {
 		for {
-			if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nX: yyyyyyyyyyyyy"[:1]); err != nil || pause(ctx, 300*time.Millisecond) != nil {
+			if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nX: yyyyyyyyyyyyy"[:1]); err != nil || stand.Pause(ctx, 300*time.Millisecond) != nil {
 				return
 			}
 		}

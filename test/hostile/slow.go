@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // slow is who holds connections instead of using them.
@@ -51,6 +53,21 @@ func idle(begin string, count, addresses int) func(context.Context, *world) (ver
 	}
 }
 
+// crowd opens connections from a stranger's address, each of which says something. They are to be closed,
+// after an error too.
+func (w *world) crowd(ctx context.Context, count int, say func(net.Conn) error) ([]net.Conn, error) {
+	open := make([]net.Conn, count)
+	err := inParallel(16, count, func(n int) error {
+		c, err := w.dial(ctx, w.stranger())
+		if err != nil {
+			return err
+		}
+		open[n] = c
+		return say(c)
+	})
+	return open, err
+}
+
 func closeAll(open []net.Conn) {
 	for _, c := range open {
 		if c != nil {
@@ -75,7 +92,7 @@ func drip(ctx context.Context, w *world) (verdict, error) {
 	begun := time.Now()
 	left := count
 	for left > 0 && time.Since(begun) < limit {
-		if err := pause(ctx, 500*time.Millisecond); err != nil {
+		if err := stand.Pause(ctx, 500*time.Millisecond); err != nil {
 			return verdict{}, err
 		}
 		left = 0
@@ -97,20 +114,14 @@ func drip(ctx context.Context, w *world) (verdict, error) {
 // unread asks for the longest answer and reads nothing of it.
 func unread(ctx context.Context, w *world) (verdict, error) {
 	const count = 2000
-	open := make([]net.Conn, count)
-	defer closeAll(open)
-	err := inParallel(16, count, func(n int) error {
-		c, err := w.dial(ctx, w.stranger())
-		if err != nil {
-			return err
-		}
-		open[n] = c
+	open, err := w.crowd(ctx, count, func(c net.Conn) error {
 		if tcp, ok := c.(*net.TCPConn); ok {
 			_ = tcp.SetReadBuffer(1 << 10)
 		}
 		_, _ = io.WriteString(c, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
 		return nil
 	})
+	defer closeAll(open)
 	if err != nil {
 		return verdict{}, err
 	}
@@ -123,20 +134,14 @@ func unread(ctx context.Context, w *world) (verdict, error) {
 
 func halfClosed(ctx context.Context, w *world) (verdict, error) {
 	const count = 500
-	open := make([]net.Conn, count)
-	defer closeAll(open)
-	err := inParallel(8, count, func(n int) error {
-		c, err := w.dial(ctx, w.stranger())
-		if err != nil {
-			return err
-		}
-		open[n] = c
+	open, err := w.crowd(ctx, count, func(c net.Conn) error {
 		_, _ = fmt.Fprintf(c, "GET /off_hook?mac=%s", w.victim.mac)
 		if tcp, ok := c.(*net.TCPConn); ok {
 			return tcp.CloseWrite()
 		}
 		return nil
 	})
+	defer closeAll(open)
 	if err != nil {
 		return verdict{}, err
 	}

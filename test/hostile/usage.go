@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // holdings are what a process costs while nobody asks it for anything.
@@ -76,7 +78,7 @@ func (w *world) leftBehind(ctx context.Context) (harm []string) {
 			_, err := w.metrics(ctx)
 			return err
 		})
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := stand.Pause(ctx, 200*time.Millisecond); err != nil {
 			return []string{err.Error()}
 		}
 	}

@@ -16,18 +16,6 @@ import (
 // patience bounds every conversation of an attacker.
 const patience = 15 * time.Second
 
-// pause waits for that long, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 // answer is what the intake said; without any the status is 0.
 type answer struct {
 	status     int
