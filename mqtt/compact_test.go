@@ -113,7 +113,8 @@ func TestCompactionAtRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.restTime, s.compactPause = 20*time.Millisecond, 20*time.Millisecond
+	// Longer than the pauses of a drain: in one of them half of it would be compacted, and the rest later.
+	s.restTime, s.compactPause = 5*cleanDelay, 20*time.Millisecond
 	c := NewClient(testConfig(t, p.url()), s)
 	stop := runInBackground(t, c.Run)
 	kept := map[string]string{}
@@ -125,9 +126,11 @@ func TestCompactionAtRest(t *testing.T) {
 			Records:  []Record{{Key: key, Value: []byte(kept[key])}},
 		}))
 	}
-	before := size(t, s.path)
+	if before := size(t, s.path); before < compactAbove {
+		t.Fatalf("%d bytes are too few to be compacted", before)
+	}
 	p.lead(t, url)
-	eventually(t, "the file is small", func() bool { return size(t, s.path) < before/4 })
+	eventually(t, "the file is small", func() bool { return size(t, s.path) < compactAbove })
 	for n := range 50 {
 		mustStore(t, c.Publish(Batch{
 			Messages: []Message{event("dev/event", "after")},
