@@ -2,7 +2,7 @@
 # Every fuzz target of the product for a short while, as many at a time as there are
 # processors, from where the last time ended: what is found is kept in Go's build
 # cache. For longer:
-#   go test -run '^$' -fuzz '^FuzzListener$' -fuzztime 5m ./phone/action
+#   go test -run '^$' -fuzz '^FuzzRequest$' -fuzztime 5m ./phone/action
 source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
 
 each=10 # seconds

@@ -32,9 +32,9 @@ func refuse(status int, reason Reason, format string, args ...any) *refusal {
 }
 
 // ServeHTTP takes one Action URL request, or answers one of the bridge's own paths. It belongs behind
-// an [action.NewListener], which repairs what phones send.
+// an [action.Server], which hands on what phones send.
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path, query := action.Target(r)
+	path, query := r.URL.Path, r.URL.RawQuery
 	if b.ownPage(w, r, path, !b.cfg.Admin) {
 		return
 	}

@@ -2,6 +2,7 @@ package phone
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -23,8 +24,8 @@ var variables = [...]Variable{
 // After the first display name mac and ip are text or nothing, for whoever calls types a display
 // name and must not become a phone.
 func SplitVariables(query string) Variables {
-	found := make(Variables)
-	seen := make(map[Variable]bool)
+	found := make(Variables, len(variables))
+	seen := make([]Variable, 0, len(variables))
 	shown := false // a display name has begun
 	for query != "" {
 		name, value, known := cutName(query)
@@ -32,8 +33,11 @@ func SplitVariables(query string) Variables {
 			_, query, _ = strings.Cut(query, "&")
 			continue
 		}
-		first := !seen[name] && (!shown || !isIdentity(name))
-		seen[name] = true
+		isNew := !slices.Contains(seen, name)
+		first := isNew && (!shown || !isIdentity(name))
+		if isNew {
+			seen = append(seen, name)
+		}
 		if first && isFreeText(name) {
 			shown = true
 			value, query = cutFreeText(value, seen)
@@ -71,13 +75,13 @@ func lookupVariable(word string) (Variable, bool) {
 }
 
 // cutFreeText splits a display name from the variables after it.
-func cutFreeText(s string, seen map[Variable]bool) (text, rest string) {
+func cutFreeText(s string, seen []Variable) (text, rest string) {
 	for i := range len(s) {
 		if s[i] != '&' {
 			continue
 		}
 		name, _, known := cutName(s[i+1:])
-		if known && !seen[name] && !isIdentity(name) {
+		if known && !slices.Contains(seen, name) && !isIdentity(name) {
 			return s[:i], s[i+1:]
 		}
 	}
@@ -113,6 +117,9 @@ func (v Variables) text(name Variable, c Charset) string {
 // unescape undoes percent encoding where there can be no doubt that it is one: every `%` begins two
 // hex digits and the result is UTF-8. A `+` stays, it begins telephone numbers.
 func unescape(value string) string {
+	if !strings.Contains(value, "%") {
+		return value
+	}
 	pieces := strings.Split(value, "%")
 	plain := []byte(pieces[0])
 	for _, piece := range pieces[1:] {

@@ -24,9 +24,6 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
 )
 
-// serverStop bounds how long requests that are being answered may take when the daemon stops.
-const serverStop = time.Second
-
 // parts is what the program consists of. Whoever fills it has opened the sockets: listen first, serve
 // second.
 type parts struct {
@@ -67,7 +64,7 @@ func daemon(ctx context.Context, stderr io.Writer) error {
 		p.mqtt.URL = "mqtt://" + p.broker.Addr()
 		log.Warn().Str("address", p.broker.Addr()).Msg("no MQTT_URL: running the embedded broker, which is for trying out only")
 	}
-	if p.intake, err = net.Listen("tcp", string(cfg.HTTP.Addr)); err != nil {
+	if p.intake, err = listen(ctx, string(cfg.HTTP.Addr)); err != nil {
 		return fmt.Errorf("HTTP_ADDR: %w", err)
 	}
 	if cfg.HTTP.TLS != nil {
@@ -75,7 +72,7 @@ func daemon(ctx context.Context, stderr io.Writer) error {
 	}
 	admin := ""
 	if cfg.AdminAddr != "" {
-		if p.admin, err = net.Listen("tcp", string(cfg.AdminAddr)); err != nil {
+		if p.admin, err = listen(ctx, string(cfg.AdminAddr)); err != nil {
 			return fmt.Errorf("ADMIN_ADDR: %w", err)
 		}
 		admin = p.admin.Addr().String()
@@ -140,9 +137,9 @@ func (p parts) run(ctx context.Context, log zerolog.Logger, more ...service) err
 	if b, err = bridge.New(p.bridge, client, store, log); err != nil {
 		return errors.Join(fmt.Errorf("DATA_DIR: %w", err), store.Close())
 	}
-	services := []service{client.Run, b.Run, p.phones.follow(p.bridge.Phones, b.List, log), serve("intake", p.intake, intakeBounds(p.bridge, log), b, log)}
+	services := []service{client.Run, b.Run, p.phones.follow(p.bridge.Phones, b.List, log), serve("intake", p.intake, action.Server{Handler: b, Bounds: intakeBounds(p.bridge, log), Log: log})}
 	if p.admin != nil {
-		services = append(services, serve("admin", p.admin, adminBounds, http.HandlerFunc(b.ServeAdmin), log))
+		services = append(services, serve("admin", p.admin, action.Server{Handler: http.HandlerFunc(b.ServeAdmin), Bounds: adminBounds, Log: log}))
 	}
 	if record != nil {
 		services = append([]service{record}, services...)
@@ -153,24 +150,16 @@ func (p parts) run(ctx context.Context, log zerolog.Logger, more ...service) err
 	return errors.Join(runAll(ctx, append(services, more...)...), store.Close())
 }
 
+// listen opens a socket for [action.Server]. Its connections do not live long enough for keep-alive, which
+// would take four system calls for each.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	return (&net.ListenConfig{KeepAlive: -1}).Listen(ctx, "tcp", addr)
+}
+
 // serve is the service that answers what comes in on a listener.
-func serve(name string, l net.Listener, bounds action.Bounds, h http.Handler, log zerolog.Logger) service {
+func serve(name string, l net.Listener, server action.Server) service {
 	return func(ctx context.Context) error {
-		server := action.NewServer(h, log)
-		failed := make(chan error, 1)
-		go func() { failed <- server.Serve(action.NewBoundedListener(l, bounds)) }()
-		select {
-		case err := <-failed:
-			return fmt.Errorf("%s: %w", name, err)
-		case <-ctx.Done():
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverStop)
-		defer cancel()
-		if server.Shutdown(ctx) != nil {
-			// Whoever still hangs on has had its time.
-			_ = server.Close()
-		}
-		if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(ctx, l); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		return nil

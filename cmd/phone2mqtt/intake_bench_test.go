@@ -63,7 +63,7 @@ func BenchmarkIntake(b *testing.B) {
 // benchHouse runs the program and returns the address of its intake.
 func benchHouse(b *testing.B, broker string) string {
 	b.Helper()
-	intake, err := net.Listen("tcp", "127.0.0.1:0")
+	intake, err := listen(b.Context(), "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/phone2mqtt/phone2mqtt/phone/action"
+	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 )
 
@@ -54,18 +56,33 @@ func TestRunHelps(t *testing.T) {
 	}
 }
 
+// serve takes what phones send, blanks in names and all, until the test ends, and returns its URL.
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- (&action.Server{Handler: h, Log: zerolog.Nop()}).Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + l.Addr().String()
+}
+
 func TestRunEndsWithASummary(t *testing.T) {
 	var events, without atomic.Int64
-	intake := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	intake := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		events.Add(1)
 		if !strings.HasPrefix(r.URL.Path, "/0123456789abcdef/") {
 			without.Add(1)
 		}
 	}))
-	// Bare net/http would refuse the blanks in the phones' names.
-	intake.Listener = action.NewListener(intake.Listener)
-	intake.Start()
-	t.Cleanup(intake.Close)
 	summary := regexp.MustCompile(`^PHONE2MQTT_PHONES=001fc1000001@127\.0\.0\.1:\d+,001fc1000002@127\.0\.0\.1:\d+,001fc1000003@.*\n` +
 		`phonesim: 4 phones, [0-9.]+m?s: (\d+) events sent, .*\d+ answered 200, 0 unanswered, slowest .*; 0 events left unsent, 0 commands taken\n$`)
 
@@ -74,7 +91,7 @@ func TestRunEndsWithASummary(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // the interrupt
 		var stdout, stderr bytes.Buffer
 		code := run(ctx, append(strings.Fields(args), "--phones=4", "--calls-per-minute=3000", "--charset=gbk",
-			"--target="+intake.URL, "--token=0123456789abcdef", "--listen=127.0.0.1:0"), &stdout, &stderr)
+			"--target="+intake, "--token=0123456789abcdef", "--listen=127.0.0.1:0"), &stdout, &stderr)
 		cancel()
 		if code != 0 || stderr.Len() > 0 || !summary.MatchString(stdout.String()) {
 			t.Errorf("%s: exit %d, stderr %q, stdout %q", args, code, &stderr, &stdout)

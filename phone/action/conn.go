@@ -1,11 +1,3 @@
-// Package action speaks both HTTP directions of a desk phone: it reads the Action URL requests that
-// phones send, which no HTTP server takes as they are, and sends Action URI requests, by which phones
-// are told what to do.
-//
-// It promises that a handler sees the very bytes of the phone, once per connection, and that a
-// command is written once, or a second time only after the phone refused the first with 401. It never
-// interprets an event, never decides what to send, and never shows a password: not in an error, not
-// in a log, not by a redirect, not through a proxy.
 package action
 
 import (
@@ -37,7 +29,6 @@ type conn struct {
 	// The crowd guards the rest.
 	since time.Time     // when it began to be idle
 	place *list.Element // among the idle ones; nil when it is none
-	gone  bool          // it has no place any more
 }
 
 // readHead reads the request. A *RequestError refuses it; any other error is one of the connection.
@@ -95,14 +86,14 @@ func (c *conn) Write(p []byte) (int, error) {
 	return c.out.Write(p)
 }
 
-// Close ends the connection; after an answer to a client that may still be sending it first takes
-// some of that off the wire, since closing over unread bytes resets the connection and the answer
-// would be lost with it.
-func (c *conn) Close() error {
+// end closes the connection; after an answer to a client that may still be sending it first takes some of
+// that off the wire, since closing over unread bytes resets the connection and the answer would be lost
+// with it.
+func (c *conn) end() {
 	if c.answered && c.surplus {
 		c.linger()
 	}
-	return c.Conn.Close()
+	_ = c.Close()
 }
 
 func (c *conn) linger() {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The bounds of a listener that was given none.
+// The bounds of a server that was given none.
 const (
 	mostOpen = 4096
 	mostIdle = 256
@@ -18,7 +18,7 @@ const (
 // handshake while a whole office starts, takes less.
 const patience = time.Second
 
-// Bounds are how many connections a listener holds open at once. One is idle until its request has been
+// Bounds are how many connections a server holds open at once. One is idle until its request has been
 // read whole: who opens many and asks for nothing, or so slowly that it takes until the time-out, must
 // keep nobody out. So idle ones are ended to keep a place free for the next, the oldest first, when they
 // were it for a second. Those with a request are never ended; while nothing but such is open, new ones
@@ -35,12 +35,13 @@ type Bounds struct {
 	Ended func(source netip.Addr, most int, all bool)
 }
 
-// crowd is the open connections of a listener.
+// crowd is the open connections of a server.
 type crowd struct {
 	Bounds
 
 	mu     sync.Mutex
-	open   int
+	coming int                // places that are kept for connections to come
+	all    map[*conn]struct{} // that have come
 	idle   list.List          // of *conn, the oldest at its front
 	idleOf map[netip.Addr]int // how many of an address are in it
 	left   chan struct{}      // closed when the next one leaves; nil while nobody waits for that
@@ -53,7 +54,7 @@ func newCrowd(b Bounds) *crowd {
 	if b.Idle == 0 {
 		b.Idle = mostIdle
 	}
-	return &crowd{Bounds: b, idleOf: make(map[netip.Addr]int)}
+	return &crowd{Bounds: b, all: make(map[*conn]struct{}), idleOf: make(map[netip.Addr]int)}
 }
 
 // enter waits until there is room for one more connection, or until done, which is what false tells.
@@ -84,8 +85,8 @@ func (w *crowd) enter(done <-chan struct{}) bool {
 func (w *crowd) room() (victim *conn, left <-chan struct{}, rest time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.open < w.Open {
-		w.open++
+	if w.coming+len(w.all) < w.Open {
+		w.coming++
 		return nil, nil, 0
 	}
 	rest = patience
@@ -93,7 +94,7 @@ func (w *crowd) room() (victim *conn, left <-chan struct{}, rest time.Duration) 
 		c := connOf(oldest)
 		if rest = patience - time.Since(c.since); rest <= 0 {
 			w.remove(c)
-			w.open++
+			w.coming++
 			return c, nil, 0
 		}
 	}
@@ -119,9 +120,8 @@ func (w *crowd) begin(c *conn) {
 func (w *crowd) wait(c *conn) (over bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if c.gone {
-		return false
-	}
+	w.coming--
+	w.all[c] = struct{}{}
 	c.since, c.place = time.Now(), w.idle.PushBack(c)
 	w.idleOf[c.source]++
 	return w.idleOf[c.source] > w.Idle && (w.Shared == nil || !w.Shared(c.source))
@@ -165,20 +165,21 @@ func (w *crowd) leave(c *conn) {
 func (w *crowd) cancel() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.coming--
 	w.free()
 }
 
 func (w *crowd) remove(c *conn) {
-	if c.gone {
+	if _, is := w.all[c]; !is {
 		return
 	}
-	c.gone = true
+	delete(w.all, c)
 	w.forget(c)
 	w.free()
 }
 
+// free tells who waits for a place.
 func (w *crowd) free() {
-	w.open--
 	if w.left != nil {
 		close(w.left)
 		w.left = nil
@@ -196,17 +197,30 @@ func (w *crowd) forget(c *conn) {
 	}
 }
 
-// end closes a connection that was removed, at once and without a word, which for TLS could take time.
-func (w *crowd) end(c *conn, most int, all bool) {
-	line := c.Conn
-	if secured, ok := line.(interface{ NetConn() net.Conn }); ok {
-		line = secured.NetConn()
+// endAll closes all connections, whatever they wait for. Each leaves by itself.
+func (w *crowd) endAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.all {
+		_ = lineOf(c).Close()
 	}
+}
+
+// end closes a connection that was removed, at once and without a word.
+func (w *crowd) end(c *conn, most int, all bool) {
 	// It only ends what is not wanted any more.
-	_ = line.Close()
+	_ = lineOf(c).Close()
 	if w.Ended != nil {
 		w.Ended(c.source, most, all)
 	}
+}
+
+// lineOf is what lies under a connection: closing that of TLS could take time, for it says goodbye.
+func lineOf(c *conn) net.Conn {
+	if secured, ok := c.Conn.(interface{ NetConn() net.Conn }); ok {
+		return secured.NetConn()
+	}
+	return c.Conn
 }
 
 // connOf is the connection in a place. Nothing else is put there.

@@ -3,11 +3,8 @@ package action_test
 import (
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"github.com/phone2mqtt/phone2mqtt/phone/action"
 )
 
 // once sends bytes over a pipe to a server of their own and gives what the handler saw.
@@ -30,7 +27,7 @@ func once(t *testing.T, request string) (*recorder, string) {
 	return h, string(answer)
 }
 
-func FuzzListener(f *testing.F) {
+func FuzzRequest(f *testing.F) {
 	for _, c := range corpus(f) {
 		f.Add(c.request)
 	}
@@ -67,14 +64,4 @@ func FuzzTarget(f *testing.F) {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
 	})
-}
-
-func TestTargetWithoutListener(t *testing.T) {
-	r := httptest.NewRequest(http.MethodGet, "/a%20b?x=%zz", nil)
-	if path, query := action.Target(r); path != "/a b" || query != "x=%zz" {
-		t.Errorf("path %q, query %q", path, query)
-	}
-	if refused := action.Refused(r); refused != nil {
-		t.Errorf("refused: %v", refused)
-	}
 }

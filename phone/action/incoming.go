@@ -2,45 +2,42 @@ package action
 
 import (
 	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
 )
 
-// repaired writes the request as net/http takes it. Headers that rule a connection or a body are left
-// out: there is one request per connection and its body is ignored, so nothing is left over which a
-// proxy and this program could disagree.
-func (h head) repaired() []byte {
+// request is what a handler sees. Headers that rule a connection or a body are left out: there is one
+// request per connection and its body is ignored.
+func (h head) request(ctx context.Context, from net.Addr) *http.Request {
 	target, authority := originForm(h.target)
-	path, query, asks := bytes.Cut(target, []byte("?"))
-
-	text := make([]byte, 0, h.size())
-	text = append(append(text, h.method...), " /"...)
-	text = appendEscaped(text, path, &pathSafe)
-	if asks {
-		text = appendEscaped(append(text, '?'), query, &querySafe)
+	path, query, _ := strings.Cut("/"+string(target), "?")
+	r := http.Request{
+		Method:     string(h.method),
+		URL:        &url.URL{Path: path, RawQuery: query},
+		Proto:      "HTTP/1." + string(h.minor),
+		ProtoMajor: 1,
+		ProtoMinor: int(h.minor - '0'),
+		Header:     make(http.Header, len(h.fields)),
+		Body:       http.NoBody,
+		Close:      true,
+		Host:       h.host(authority),
+		RemoteAddr: from.String(),
 	}
-	text = append(text, " HTTP/1."...)
-	text = append(text, h.minor)
-	text = append(text, "\r\nHost: "...)
-	text = append(text, h.host(authority)...)
 	for _, f := range h.fields {
 		if f.passes() {
-			text = append(append(append(append(text, "\r\n"...), f.name...), ": "...), f.value...)
+			r.Header.Add(string(f.name), string(f.value))
 		}
 	}
-	text = h.appendForwarded(text)
-	return append(text, "\r\nConnection: close\r\n\r\n"...)
-}
-
-// size is what a request takes of which few bytes have to be escaped.
-func (h head) size() int {
-	size := 128 + len(h.method) + len(h.target)
-	for _, f := range h.fields {
-		size += len(f.name) + len(f.value) + len(": \r\n")
+	if chain := h.forwarded(); chain != nil {
+		r.Header[forwardedFor] = []string{string(chain)}
 	}
-	return size
+	return r.WithContext(ctx)
 }
 
 // originForm gives the target without its leading slash, and the authority that an absolute one names.
@@ -60,46 +57,18 @@ func originForm(target []byte) (origin, authority []byte) {
 	return bytes.TrimPrefix(target, []byte("/")), authority
 }
 
-// safe are the bytes that stand for themselves. The percent sign is never among them, so that one
-// unescape gives back what was sent, byte by byte.
-type safe [256]bool
-
-func letters(and string) (s safe) {
-	for c := range s {
-		s[c] = '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || strings.ContainsRune(and, rune(c))
-	}
-	return s
-}
-
-var (
-	pathSafe  = letters("-._~/")
-	querySafe = letters("-._~/&=$:,")
-)
-
-func appendEscaped(to, raw []byte, safe *safe) []byte {
-	const hex = "0123456789ABCDEF"
-	for _, c := range raw {
-		if safe[c] {
-			to = append(to, c)
-			continue
-		}
-		to = append(to, '%', hex[c>>4], hex[c&15])
-	}
-	return to
-}
-
 // host is what the request was sent to: an absolute target's authority before the header (RFC 9112,
 // section 3.2.2), empty when neither can stand in a header.
-func (h head) host(authority []byte) []byte {
+func (h head) host(authority []byte) string {
 	for _, f := range h.fields {
 		if len(authority) == 0 && f.is("Host") {
 			authority = f.value
 		}
 	}
 	if !httpguts.ValidHostHeader(string(authority)) {
-		return nil
+		return ""
 	}
-	return authority
+	return string(authority)
 }
 
 // ours are the headers that concern this connection and its body; Host and X-Forwarded-For are written

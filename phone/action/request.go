@@ -33,7 +33,29 @@ func requestTarget(uri phone.ActionURI) string {
 	return string(appendEscaped([]byte("/Phone_ActionURL&"), []byte(uri), &uriSafe))
 }
 
+// safe are the bytes that stand for themselves; the percent sign is never among them.
+type safe [256]bool
+
 var uriSafe = letters("=&*+-._~")
+
+func letters(and string) (s safe) {
+	for c := range s {
+		s[c] = '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || strings.ContainsRune(and, rune(c))
+	}
+	return s
+}
+
+func appendEscaped(to, raw []byte, safe *safe) []byte {
+	const hex = "0123456789ABCDEF"
+	for _, c := range raw {
+		if safe[c] {
+			to = append(to, c)
+			continue
+		}
+		to = append(to, '%', hex[c>>4], hex[c&15])
+	}
+	return to
+}
 
 // reply is the head of an answer, or what is known without one.
 type reply struct {

@@ -1,69 +1,120 @@
+// Package action speaks both HTTP directions of a desk phone: it reads the Action URL requests that
+// phones send, which no HTTP server takes as they are, and sends Action URI requests, by which phones
+// are told what to do.
+//
+// It promises that a handler sees the very bytes of the phone, once per connection, and that a
+// command is written once, or a second time only after the phone refused the first with 401. It never
+// interprets an event, never decides what to send, and never shows a password: not in an error, not
+// in a log, not by a redirect, not through a proxy.
 package action
 
 import (
-	"bytes"
 	"context"
-	stdlog "log" //nolint:depguard // http.Server.ErrorLog takes nothing else
+	"errors"
 	"net"
 	"net/http"
-	"net/url"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
 )
 
-// A phone gives an event up after 8 s (htek template, Preference_HttpReqTimeOut), so neither limit
-// takes anything from one; they end what only holds a connection.
 const (
-	readHeaderTimeout = 10 * time.Second
-	writeTimeout      = 30 * time.Second
+	// A phone gives an event up after 8 s (htek template, Preference_HttpReqTimeOut), so neither takes
+	// anything from one; they end what only holds a connection. Both begin with the connection.
+	requestTime = 10 * time.Second // until the request is there
+	answerTime  = 40 * time.Second // until the answer is out
+
+	// stopTime is how long requests that are being answered may take when a server stops.
+	stopTime = time.Second
+
+	// While the system has no connection to give, for want of descriptors for example, it is asked again
+	// after pauses that double.
+	firstPause   = 5 * time.Millisecond
+	longestPause = time.Second
 )
 
-// NewServer returns a server for a [NewListener]; the caller calls its Serve and Shutdown. What
-// net/http has to say, a handler's panic for one, is logged as a warning. Nothing is read after the
-// header, so its time-out is the only one for reading.
-func NewServer(h http.Handler, log zerolog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: readHeaderTimeout,
-		WriteTimeout:      writeTimeout,
-		ErrorLog:          stdlog.New(errorLog{log}, "", 0),
-		ConnContext:       remember,
+// Server answers the requests of phones, and of whoever asks as a phone does. It does itself what
+// net/http could not without being told another request than the phone's: a phone sends one over a
+// connection, unescaped, and wants one answer.
+//
+// The first request of each connection is read within ten seconds and within bounds, as the phone meant
+// it. The handler sees its very bytes: in r.URL.Path, which begins with a slash, added where the phone
+// left it out, and ends before the first question mark, and in r.URL.RawQuery. Of a body it sees nothing.
+// Of a request that cannot be read it sees `GET /`, and [Refused] tells the reason. Whatever follows the
+// request is never read as another one; the answer closes the connection.
+type Server struct {
+	Handler http.Handler
+	Bounds  Bounds
+	Log     zerolog.Logger
+}
+
+// Serve answers what comes in on l until ctx ends. Then it closes l, lets those that are being answered
+// come to their end for at most a second, and returns nil. An error means that l gives no connections
+// any more. For TLS give it a [tls.NewListener]: the handshake happens at the first read, under the same
+// time-out. Keep-alive of TCP is of no use to it.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	requests, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	p := &pool{
+		server:   s,
+		requests: requests,
+		crowd:    newCrowd(s.Bounds),
+		closing:  ctx.Done(),
 	}
+	closed := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer closed()
+	err := p.accept(l)
+	if ctx.Err() == nil {
+		_ = l.Close()
+		return err
+	}
+	p.stop()
+	return nil
+}
+
+// accept takes connections until the listener is closed.
+func (p *pool) accept(l net.Listener) error {
+	var pause time.Duration
+	for p.crowd.enter(p.closing) {
+		c, err := l.Accept()
+		if err == nil {
+			pause = 0
+			p.take(&conn{Conn: c, out: c, source: addressOf(c)})
+			continue
+		}
+		p.crowd.cancel()
+		if !passes(err) {
+			return err
+		}
+		pause = min(max(2*pause, firstPause), longestPause)
+		p.server.Log.Warn().Err(err).Dur("pause", pause).Msg("the system gives no connection")
+		select {
+		case <-time.After(pause):
+		case <-p.closing:
+		}
+	}
+	return net.ErrClosed
+}
+
+// passes tells an error of accept(2) that ends by itself: the system is short of something, or the client
+// has gone already.
+func passes(err error) bool {
+	errno, ok := errors.AsType[syscall.Errno](err)
+	return ok && (errno.Temporary() || errno == syscall.ENOBUFS || errno == syscall.ENOMEM || errno == syscall.ECONNABORTED)
+}
+
+type refusedKey struct{}
+
+// refuse is the request that stands for one that could not be read.
+func refuse(ctx context.Context, from net.Addr, why *RequestError) *http.Request {
+	nothing := head{method: []byte(http.MethodGet), minor: '0'}
+	return nothing.request(context.WithValue(ctx, refusedKey{}, why), from)
 }
 
 // Refused tells why the request could not be read, and is nil when it was. The handler has to ask
 // before anything else: of a refused request it sees `GET /` in place of what was sent.
 func Refused(r *http.Request) *RequestError {
-	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
-		return c.refused
-	}
-	return nil
-}
-
-// Target gives path and query exactly as they were sent: nothing decoded, no byte lost. The path
-// begins with a slash, added where the phone left it out, and ends before the first question mark.
-// r.URL.Path is the same path; r.URL.RawQuery is the query with one layer of percent escapes around
-// it, so who wants ordinary query values reads them with [url.ParseQuery] from this one.
-func Target(r *http.Request) (path, query string) {
-	query, err := url.PathUnescape(r.URL.RawQuery)
-	if err != nil {
-		// The request did not come through a listener of this package.
-		query = r.URL.RawQuery
-	}
-	return r.URL.Path, query
-}
-
-type connKey struct{}
-
-func remember(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c)
-}
-
-// errorLog takes the lines of net/http's own log.
-type errorLog struct{ log zerolog.Logger }
-
-func (e errorLog) Write(line []byte) (int, error) {
-	e.log.Warn().Bytes("error", bytes.TrimSpace(line)).Msg("http server reports an error")
-	return len(line), nil
+	why, _ := r.Context().Value(refusedKey{}).(*RequestError)
+	return why
 }

@@ -42,7 +42,7 @@ func (p *pipes) Close() error {
 
 func (p *pipes) Addr() net.Addr { return new(net.TCPAddr) }
 
-func TestListenerTimesOut(t *testing.T) {
+func TestServerTimesOut(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		bytes string
@@ -70,7 +70,7 @@ func TestListenerTimesOut(t *testing.T) {
 	}
 }
 
-func TestListenerTimesOutOnDrip(t *testing.T) {
+func TestServerTimesOutOnDrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipes()
 		serve(t, l, new(recorder))
@@ -89,7 +89,7 @@ func TestListenerTimesOutOnDrip(t *testing.T) {
 	})
 }
 
-func TestListenerKeepsALongHandlersContext(t *testing.T) {
+func TestServerKeepsALongHandlersContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipes()
 		serve(t, l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -2,7 +2,7 @@ package action_test
 
 import (
 	"bufio"
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -37,8 +37,7 @@ type recorder struct {
 }
 
 func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	s := seen{Method: req.Method}
-	s.Path, s.Query = action.Target(req)
+	s := seen{Method: req.Method, Path: req.URL.Path, Query: req.URL.RawQuery}
 	if refused := action.Refused(req); refused != nil {
 		s.Status, s.Reason = refused.Status, refused.Reason
 	}
@@ -62,15 +61,23 @@ func (r *recorder) seen() []seen {
 // serve runs a server with the handler on l until the test ends.
 func serve(t testing.TB, l net.Listener, h http.Handler) {
 	t.Helper()
-	server := action.NewServer(h, zerolog.Nop())
+	begin(t, l, action.Server{Handler: h, Log: zerolog.Nop()})
+}
+
+// begin has a server serve l until the test ends, or stop is called, which returns then.
+func begin(t testing.TB, l net.Listener, server action.Server) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(action.NewListener(l)) }()
-	t.Cleanup(func() {
-		_ = server.Close()
-		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+	go func() { done <- server.Serve(ctx, l) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
 			t.Errorf("serve: %v", err)
 		}
 	})
+	t.Cleanup(stop)
+	return stop
 }
 
 func listen(t testing.TB) net.Listener {
@@ -131,7 +138,7 @@ func corpus(t testing.TB) []requestCase {
 	return cases
 }
 
-func TestListenerRepairsWhatPhonesSend(t *testing.T) {
+func TestServerRepairsWhatPhonesSend(t *testing.T) {
 	for _, c := range corpus(t) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -152,7 +159,7 @@ func TestListenerRepairsWhatPhonesSend(t *testing.T) {
 	}
 }
 
-func TestListenerPassesOrdinaryHeaders(t *testing.T) {
+func TestServerPassesOrdinaryHeaders(t *testing.T) {
 	h := new(recorder)
 	l := listen(t)
 	serve(t, l, h)
@@ -164,7 +171,6 @@ func TestListenerPassesOrdinaryHeaders(t *testing.T) {
 		"Accept":          {"text/plain;q=0.5, */*"},
 		"X-Forwarded-For": {"10.0.0.7"},
 		"Authorization":   {"Basic eDp5"},
-		"Connection":      {"close"},
 	}
 	if diff := cmp.Diff(want, h.last.Header); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
@@ -174,7 +180,7 @@ func TestListenerPassesOrdinaryHeaders(t *testing.T) {
 	}
 }
 
-func TestListenerRefuses(t *testing.T) {
+func TestServerRefuses(t *testing.T) {
 	line := func(n int) string { return "GET /" + strings.Repeat("a", n-len("GET / HTTP/1.1")) + " HTTP/1.1" }
 	fields := func(n int) string { return strings.Repeat("X-A: "+strings.Repeat("b", 1017)+"\r\n", n) }
 	for _, tt := range []struct {
@@ -217,7 +223,7 @@ func TestListenerRefuses(t *testing.T) {
 	}
 }
 
-func TestListenerRefusesRequestsCutShort(t *testing.T) {
+func TestServerRefusesRequestsCutShort(t *testing.T) {
 	for _, request := range []string{"GET /incoming_call?remote=20", "GET / HTTP/1.1", "GET / HTTP/1.1\r\nHost: h\r\n", "GET / HTTP/1.1\r\nHo"} {
 		h := new(recorder)
 		l := listen(t)
@@ -255,7 +261,7 @@ func halfClosed(t *testing.T, address, request string) string {
 	return string(answer)
 }
 
-func TestListenerAnswersAfterHalfClose(t *testing.T) {
+func TestServerAnswersAfterHalfClose(t *testing.T) {
 	canceled := make(chan bool, 1)
 	l := listen(t)
 	serve(t, l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -272,7 +278,7 @@ func TestListenerAnswersAfterHalfClose(t *testing.T) {
 	}
 }
 
-func TestListenerClosesAfterEveryAnswer(t *testing.T) {
+func TestServerClosesAfterEveryAnswer(t *testing.T) {
 	l := listen(t)
 	serve(t, l, new(recorder))
 	for _, version := range []string{"1.0", "1.1"} {
@@ -289,7 +295,7 @@ func TestListenerClosesAfterEveryAnswer(t *testing.T) {
 	}
 }
 
-func TestListenerTakesAHundredAtOnce(t *testing.T) {
+func TestServerTakesAHundredAtOnce(t *testing.T) {
 	h := new(recorder)
 	l := listen(t)
 	serve(t, l, h)
@@ -309,7 +315,7 @@ func TestListenerTakesAHundredAtOnce(t *testing.T) {
 	}
 }
 
-func TestListenerTakesASimulatedPhonesEvents(t *testing.T) {
+func TestServerTakesASimulatedPhonesEvents(t *testing.T) {
 	h := new(recorder)
 	l := listen(t)
 	serve(t, l, h)
