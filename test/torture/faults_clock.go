@@ -37,9 +37,7 @@ func jumpAbout(ctx context.Context, s *strike) error {
 // restartInAnotherYear kills the daemon, while events wait, in a year that is not the one in which it
 // starts again: it has to go by the wall clock, which lies.
 func restartInAnotherYear(ctx context.Context, s *strike) error {
-	s.notary.set(func(c *conditions) { c.away = true })
-	s.notary.cut()
-	defer s.notary.set(func(c *conditions) { c.away = false })
+	defer s.notary.leave()()
 	err := s.running().Signal([]syscall.Signal{yearForth, yearBack}[s.random.IntN(2)])
 	if err == nil {
 		err = stand.Pause(ctx, time.Second)

@@ -38,8 +38,7 @@ func killDaemon(ctx context.Context, s *strike) error {
 
 // killWithoutBroker kills it twice while what it answered waits in its store only.
 func killWithoutBroker(ctx context.Context, s *strike) error {
-	s.notary.set(func(c *conditions) { c.away = true })
-	s.notary.cut()
+	defer s.notary.leave()()
 	for range 2 {
 		if err := s.upTo(ctx, time.Second); err != nil {
 			return err
@@ -48,7 +47,6 @@ func killWithoutBroker(ctx context.Context, s *strike) error {
 			return err
 		}
 	}
-	s.notary.set(func(c *conditions) { c.away = false })
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/phone2mqtt/phone2mqtt/test/stand"
@@ -17,6 +18,7 @@ var diskFaults = []fault{
 	}},
 	{name: "power-cut", part: theDaemon, alone: true, plan: plan{variant: syncedCopy}, ends: true, sign: noSession, strike: cutPower},
 	{name: "store-damaged", part: theDaemon, alone: true, ends: true, sign: noSession, strike: damageStore},
+	{name: "compaction-kill", part: theDaemon, alone: true, plan: plan{more: 32}, ends: true, sign: "store compacted", strike: killCompacting},
 }
 
 // fillDisk leaves no byte for the store for a while.
@@ -39,9 +41,7 @@ func fillDisk(ctx context.Context, s *strike) error {
 
 // cutPower kills the daemon, without a broker, and takes from its store what was never synced.
 func cutPower(ctx context.Context, s *strike) error {
-	s.notary.set(func(c *conditions) { c.away = true })
-	s.notary.cut()
-	defer s.notary.set(func(c *conditions) { c.away = false })
+	defer s.notary.leave()()
 	if err := s.upTo(ctx, 2*time.Second); err != nil {
 		return err
 	}
@@ -88,9 +88,7 @@ func (s *strike) scribble(b []byte, page int) []byte {
 
 // damageStore kills the daemon while events wait for the broker, and spoils the file.
 func damageStore(ctx context.Context, s *strike) error {
-	s.notary.set(func(c *conditions) { c.away = true })
-	s.notary.cut()
-	defer s.notary.set(func(c *conditions) { c.away = false })
+	defer s.notary.leave()()
 	if err := s.upTo(ctx, 2*time.Second); err != nil {
 		return err
 	}
@@ -105,4 +103,95 @@ func damageStore(ctx context.Context, s *strike) error {
 	}
 	s.journal.note(func(h *history) { h.damaged = time.Now() })
 	return s.startDaemon(ctx)
+}
+
+// killCompacting kills the daemon again and again while it makes a file small at its start that is mostly
+// free, and in which events wait.
+func killCompacting(ctx context.Context, s *strike) error {
+	const large = 24 << 20
+	back := s.notary.leave()
+	if err := s.floodUntil(ctx, func() bool { return sizeOf(s.storeFile()) >= large }); err != nil {
+		return err
+	}
+	back()
+	if err := until(ctx, 50*time.Millisecond, func() bool {
+		f, err := s.figures(ctx)
+		return err == nil && f["phone2mqtt_mqtt_connected"] == 1 && f["phone2mqtt_store_waiting_messages"] < 100
+	}); err != nil {
+		return err
+	}
+	// What waits at the end takes less than the two fifths of the file that are not copied any more, and long
+	// enough to copy to be hit.
+	defer s.notary.leave()()
+	if err := s.floodUntil(ctx, func() bool {
+		f, err := s.figures(ctx)
+		return err == nil && f["phone2mqtt_store_waiting_bytes"] > large/12
+	}); err != nil {
+		return err
+	}
+	s.killDaemon()
+	hits := 0
+	for hit := true; hit && hits < 5; {
+		var err error
+		if hit, err = s.killAtCopy(ctx); err != nil {
+			return err
+		}
+		if hit {
+			hits++
+		}
+	}
+	if hits == 0 {
+		s.journal.note(func(h *history) { h.other = append(h.other, "compaction-kill did not strike: each copy was complete") })
+	}
+	return s.startDaemon(ctx)
+}
+
+// floodUntil has the extra phones send as fast as they are answered.
+func (w *world) floodUntil(ctx context.Context, enough func() bool) error {
+	flooding, stop := context.WithCancel(ctx)
+	var flood sync.WaitGroup
+	flood.Go(func() { w.flood(flooding, w.extras) })
+	defer flood.Wait()
+	defer stop()
+	return until(ctx, 50*time.Millisecond, enough)
+}
+
+// until waits for a condition, half a minute at most, and looks every so often.
+func until(ctx context.Context, every time.Duration, is func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for !is() {
+		if err := stand.Pause(ctx, every); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// killAtCopy starts the daemon and kills it while it copies its store. It tells whether the copy was still
+// on its way.
+func (s *strike) killAtCopy(ctx context.Context) (hit bool, err error) {
+	p, err := s.spawn(ctx, s.intake)
+	if err != nil {
+		return false, err
+	}
+	defer p.Kill()
+	copied := s.storeFile() + ".compact"
+	if err := until(ctx, time.Millisecond, func() bool { return sizeOf(copied) > 0 }); err != nil {
+		return false, err
+	}
+	if err := s.upTo(ctx, 10*time.Millisecond); err != nil {
+		return false, err
+	}
+	p.Kill()
+	return sizeOf(copied) > 0, nil
+}
+
+// sizeOf is the length of a file, 0 when there is none.
+func sizeOf(path string) int64 {
+	file, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return file.Size()
 }

@@ -26,11 +26,8 @@ var networkFaults = []fault{
 // leaveAlone lets no connection come about for a while.
 func leaveAlone(length time.Duration) func(context.Context, *strike) error {
 	return func(ctx context.Context, s *strike) error {
-		s.notary.set(func(c *conditions) { c.away = true })
-		s.notary.cut()
-		err := stand.Pause(ctx, length)
-		s.notary.set(func(c *conditions) { c.away = false })
-		return err
+		defer s.notary.leave()()
+		return stand.Pause(ctx, length)
 	}
 }
 

@@ -75,9 +75,7 @@ func floodEvents(ctx context.Context, s *strike) error {
 }
 
 func floodWithoutBroker(ctx context.Context, s *strike) error {
-	s.notary.set(func(c *conditions) { c.away = true })
-	s.notary.cut()
-	defer s.notary.set(func(c *conditions) { c.away = false })
+	defer s.notary.leave()()
 	return floodEvents(ctx, s)
 }
 

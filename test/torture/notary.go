@@ -83,9 +83,15 @@ func startNotary(broker string, j *journal) (*notary, error) {
 
 func (n *notary) close() {
 	_ = n.listener.Close()
+	n.leave()
+	n.running.Wait()
+}
+
+// leave takes the broker away from the daemon until back is called.
+func (n *notary) leave() (back func()) {
 	n.set(func(c *conditions) { c.away = true })
 	n.cut()
-	n.running.Wait()
+	return func() { n.set(func(c *conditions) { c.away = false }) }
 }
 
 // set changes the conditions. What was stalled when that ends stays so in the connections that there are.
