@@ -34,9 +34,9 @@ const (
 	longestPause = time.Second
 )
 
-// Server answers the requests of phones, and of whoever asks as a phone does. It does itself what
-// net/http could not without being told another request than the phone's: a phone sends one over a
-// connection, unescaped, and wants one answer.
+// Server answers the requests of phones, and of whoever asks as a phone does. It is an HTTP server of its
+// own, for net/http refuses what phones send, and they need no more than one request read and one answer
+// written.
 //
 // The first request of each connection is read within ten seconds and within bounds, as the phone meant
 // it. The handler sees its very bytes: in r.URL.Path, which begins with a slash, added where the phone
