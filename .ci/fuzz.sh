@@ -2,7 +2,7 @@
 # Every fuzz target of the product for a short while, as many at a time as there are
 # processors, from where the last time ended: what is found is kept in Go's build
 # cache. For longer:
-#   go test -run '^$' -fuzz '^FuzzRequest$' -fuzztime 5m ./phone/action
+#   go test -run '^$' -fuzz '^FuzzServer$' -fuzztime 5m ./phone/action
 source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
 
 each=10 # seconds
@@ -14,10 +14,10 @@ mapfile -t targets < <(grep -rE --include='*_test.go' '^func Fuzz' . | grep -vE 
 ((${#targets[@]})) || fail "no fuzz target was found"
 printf '%d targets, %d s each\n' "${#targets[@]}" "$each"
 
-# cut tells that a run came to nothing but its end: when the time is over, Go's
+# ran_out tells that a run came to nothing but its end: when the time is over, Go's
 # coordinator may take that for a failure (golang/go#75804, mended in Go 1.27). Then
 # its message stands alone, and no input failed.
-cut() {
+ran_out() {
 	grep -qx '    context deadline exceeded' "$1" && ! grep -qE 'Failing input|failure while|panic|hung|FAIL: .*/' "$1"
 }
 
@@ -25,7 +25,7 @@ cut() {
 fuzz() {
 	local folder=$1 name=$2 output="$work/$2-${1//\//-}" corpus="$1/testdata/fuzz/$2" before found
 	before=$(ls "$corpus" 2>/dev/null || true)
-	if go test -run '^$' -fuzz "^$name\$" -fuzztime "${each}s" -fuzzminimizetime 20x -parallel 1 "$folder" >"$output" 2>&1 || cut "$output"; then
+	if go test -run '^$' -fuzz "^$name\$" -fuzztime "${each}s" -fuzzminimizetime 20x -parallel 1 "$folder" >"$output" 2>&1 || ran_out "$output"; then
 		printf '%-22s %-18s %s\n' "$folder" "$name" "$(grep 'execs:' "$output" | tail -n 1 | sed -E 's/.*(execs: [0-9]+).*total: ([0-9]+).*/\1, \2 kinds of input/')"
 		return
 	fi

@@ -36,7 +36,8 @@ func (a *answer) begin(to io.Writer, r *http.Request) {
 	*a = answer{to: to, http10: r.ProtoMinor == 0, toHead: r.Method == http.MethodHead, text: a.text, out: a.out}
 }
 
-// Header is that of the answer until its status or its body is written.
+// Header is that of the answer, but for Date and Connection, until more of the body is written than is
+// kept. No Content-Type is guessed.
 func (a *answer) Header() http.Header {
 	if a.header == nil {
 		a.header = make(http.Header)

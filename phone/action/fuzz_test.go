@@ -27,7 +27,7 @@ func once(t *testing.T, request string) (*recorder, string) {
 	return h, string(answer)
 }
 
-func FuzzRequest(f *testing.F) {
+func FuzzServer(f *testing.F) {
 	for _, c := range corpus(f) {
 		f.Add(c.request)
 	}

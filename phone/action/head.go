@@ -13,10 +13,11 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// The limits of a request, in bytes.
+// The limits of a request, in bytes and lines. Each header line takes far more memory than it has bytes.
 const (
 	maxRequestLine = 8 << 10
 	maxHeaders     = 16 << 10
+	maxHeaderLines = 100
 	maxBody        = 4 << 10
 	maxBlankLines  = 8
 )
@@ -32,6 +33,7 @@ func (e *RequestError) Error() string { return e.Reason }
 var (
 	errRequestLine = &RequestError{http.StatusRequestURITooLong, "request line over 8 KiB"}
 	errHeaders     = &RequestError{http.StatusRequestHeaderFieldsTooLarge, "headers over 16 KiB"}
+	errHeaderLines = &RequestError{http.StatusRequestHeaderFieldsTooLarge, "over 100 header lines"}
 	errBody        = &RequestError{http.StatusRequestEntityTooLarge, "body over 4 KiB"}
 	errCutShort    = &RequestError{http.StatusBadRequest, "request cut short"}
 	errNoRequest   = &RequestError{http.StatusBadRequest, "not an HTTP request"}
@@ -145,13 +147,17 @@ func isNumber(text []byte) bool {
 // handler needs none of it and nothing may be made of it.
 func (r *reader) readFields() error {
 	kept := false
-	for budget := maxHeaders; ; {
+	budget := maxHeaders
+	for lines := 0; ; lines++ {
 		line, err := r.readLine(max(budget, 0), errHeaders)
 		if errors.Is(err, io.EOF) {
 			return errCutShort
 		}
 		if err != nil || len(line) == 0 {
 			return err
+		}
+		if lines == maxHeaderLines {
+			return errHeaderLines
 		}
 		budget -= len(line) + len("\r\n")
 		if line[0] == ' ' || line[0] == '\t' {

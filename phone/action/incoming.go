@@ -23,7 +23,7 @@ func (h head) request(ctx context.Context, from net.Addr) *http.Request {
 		Proto:      "HTTP/1." + string(h.minor),
 		ProtoMajor: 1,
 		ProtoMinor: int(h.minor - '0'),
-		Header:     make(http.Header, len(h.fields)),
+		Header:     make(http.Header),
 		Body:       http.NoBody,
 		Close:      true,
 		Host:       h.host(authority),

@@ -124,6 +124,7 @@ func (w *worker) leaveResting() bool {
 func (w *worker) serve(c *conn) {
 	defer w.crowd.leave(c)
 	defer c.end()
+	defer w.survive()
 	now := time.Now()
 	// What could not be set is told by the first read.
 	_ = c.SetReadDeadline(now.Add(requestTime))
@@ -140,21 +141,15 @@ func (w *worker) serve(c *conn) {
 		return // it left, or asked for nothing
 	}
 	w.answer.begin(c, request)
-	if w.handle(request) {
-		w.answer.finish()
-	}
+	w.server.Handler.ServeHTTP(&w.answer, request)
+	w.answer.finish()
 }
 
-// handle tells whether the handler has come to its end. A mistake in it takes nobody else's answer.
-func (w *worker) handle(r *http.Request) (ended bool) {
-	defer func() {
-		if ended {
-			return
-		}
-		if cause := recover(); cause != http.ErrAbortHandler { //nolint:errorlint // by which a handler ends without an answer
-			w.server.Log.Error().Str("panic", fmt.Sprint(cause)).Bytes("stack", debug.Stack()).Msg("a request could not be answered, that is a mistake in the program")
-		}
-	}()
-	w.server.Handler.ServeHTTP(&w.answer, r)
-	return true
+// survive is deferred: a mistake, in the handler or on the way to it, takes nobody else's answer.
+func (w *worker) survive() {
+	cause := recover()
+	if cause == nil || cause == http.ErrAbortHandler { //nolint:errorlint // by which a handler ends without an answer
+		return
+	}
+	w.server.Log.Error().Str("panic", fmt.Sprint(cause)).Bytes("stack", debug.Stack()).Msg("a request could not be answered, that is a mistake in the program")
 }

@@ -42,16 +42,16 @@ const (
 // it. The handler sees its very bytes: in r.URL.Path, which begins with a slash, added where the phone
 // left it out, and ends before the first question mark, and in r.URL.RawQuery. Of a body it sees nothing.
 // Of a request that cannot be read it sees `GET /`, and [Refused] tells the reason. Whatever follows the
-// request is never read as another one; the answer closes the connection.
+// request is never read as another one; the answer closes the connection. A handler must not use its
+// ResponseWriter after it has returned.
 type Server struct {
 	Handler http.Handler
 	Bounds  Bounds
 	Log     zerolog.Logger
 }
 
-// Serve answers what comes in on l until ctx ends. Then it closes l, lets those that are being answered
-// come to their end for at most a second, and returns nil. An error means that l gives no connections
-// any more. For TLS give it a [tls.NewListener]: the handshake happens at the first read, under the same
+// Serve answers what comes in on l until ctx ends. Then it closes l, lets those that are connected come to
+// their end for at most a second, and returns nil. An error means that l gives no connections any more. For TLS give it a [tls.NewListener]: the handshake happens at the first read, under the same
 // time-out. Keep-alive of TCP is of no use to it.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	requests, giveUp := context.WithCancel(context.WithoutCancel(ctx))
@@ -65,12 +65,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	closed := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer closed()
 	err := p.accept(l)
-	if ctx.Err() == nil {
-		_ = l.Close()
-		return err
-	}
+	_ = l.Close()
 	p.stop()
-	return nil
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // accept takes connections until the listener is closed.

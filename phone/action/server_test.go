@@ -302,3 +302,26 @@ func TestOrdinaryClientsAnswer(t *testing.T) {
 		t.Errorf("%s, close %v, sent %v, %v", answer.Status, answer.Close, sent, err)
 	}
 }
+
+// mined is a connection on which reading goes wrong in a way that nobody thought of.
+type mined struct{ net.Conn }
+
+func (mined) Read([]byte) (int, error) { panic("a mistake below") }
+
+// TestPanicBelowTheHandler has a mistake strike before there is a request: the server goes on.
+func TestPanicBelowTheHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		l := newPipes()
+		stop := begin(t, l, action.Server{Handler: new(recorder), Bounds: action.Bounds{Open: 1}, Log: zerolog.New(&log)})
+		here, there := net.Pipe()
+		l.queue <- mined{there}
+		if answer := send(t, l.dial()); !strings.Contains(answer, " 200 OK") || !closed(here) {
+			t.Errorf("the next one was answered %q", answer)
+		}
+		stop()
+		if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, `"panic":"a mistake below"`) {
+			t.Errorf("log %q", text)
+		}
+	})
+}

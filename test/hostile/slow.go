@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ var slow = subject{
 		{"to keep phones out by 2,000 connections that say nothing", idle("", 2000, 1)},
 		{"to keep phones out by 2,000 requests that never end (slowloris)", idle("GET /off_hook?mac=001fc1", 2000, 1)},
 		{"to keep phones out by 2,000 connections from as many addresses", idle("GET /", 2000, 2000)},
+		{"to exhaust the memory by 2,000 heads of 4,000 lines", idle("GET / HTTP/1.1\r\n"+strings.Repeat("a:\r\n", 4000), 2000, 2000)},
 		{"to keep phones out by headers that come a byte at a time", drip},
 		{"to keep phones out by answers that nobody reads", unread},
 		{"to keep phones out by half-closed connections", halfClosed},

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -110,10 +112,11 @@ func damageStore(ctx context.Context, s *strike) error {
 func killCompacting(ctx context.Context, s *strike) error {
 	const large = 24 << 20
 	back := s.notary.leave()
-	if err := s.floodUntil(ctx, func() bool { return sizeOf(s.storeFile()) >= large }); err != nil {
+	err := s.floodUntil(ctx, func() bool { return sizeOf(s.storeFile()) >= large })
+	back()
+	if err != nil {
 		return err
 	}
-	back()
 	if err := until(ctx, 50*time.Millisecond, func() bool {
 		f, err := s.figures(ctx)
 		return err == nil && f["phone2mqtt_mqtt_connected"] == 1 && f["phone2mqtt_store_waiting_messages"] < 100
@@ -171,12 +174,15 @@ func until(ctx context.Context, every time.Duration, is func() bool) error {
 // killAtCopy starts the daemon and kills it while it copies its store. It tells whether the copy was still
 // on its way.
 func (s *strike) killAtCopy(ctx context.Context) (hit bool, err error) {
+	copied := s.storeFile() + ".compact"
+	if err := os.Remove(copied); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
 	p, err := s.spawn(ctx, s.intake)
 	if err != nil {
 		return false, err
 	}
 	defer p.Kill()
-	copied := s.storeFile() + ".compact"
 	if err := until(ctx, time.Millisecond, func() bool { return sizeOf(copied) > 0 }); err != nil {
 		return false, err
 	}
