@@ -1,6 +1,7 @@
 package action_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +28,7 @@ func TestForwarded(t *testing.T) {
 		{"not UTF-8", []string{"X-Forwarded-For: \xff, 203.0.113.9"}, []string{"\xff, 203.0.113.9"}},
 		{"a blank before the colon", []string{"X-Forwarded-For: 203.0.113.9", "X-Forwarded-For : 10.0.0.7"}, []string{"203.0.113.9"}},
 		{"an underscore", []string{"X-Forwarded-For: 203.0.113.9", "X_Forwarded_For: 10.0.0.7"}, []string{"203.0.113.9"}},
+		{"behind very many lines", append(slices.Repeat([]string{"a: b"}, 500), "X-Forwarded-For: 203.0.113.9"), []string{"203.0.113.9"}},
 		{"an empty one", []string{"X-Forwarded-For: 10.0.0.7", "X-Forwarded-For:"}, []string{"10.0.0.7,"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -13,7 +13,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// The limits of a request, in bytes and lines. Each header line takes far more memory than it has bytes.
+// The limits of a request, in bytes; and in lines, for each takes far more memory than it has bytes. Of
+// headers that nobody here reads no more are kept; more folded lines, or of those that are read, are refused.
 const (
 	maxRequestLine = 8 << 10
 	maxHeaders     = 16 << 10
@@ -33,7 +34,7 @@ func (e *RequestError) Error() string { return e.Reason }
 var (
 	errRequestLine = &RequestError{http.StatusRequestURITooLong, "request line over 8 KiB"}
 	errHeaders     = &RequestError{http.StatusRequestHeaderFieldsTooLarge, "headers over 16 KiB"}
-	errHeaderLines = &RequestError{http.StatusRequestHeaderFieldsTooLarge, "over 100 header lines"}
+	errHeaderLines = &RequestError{http.StatusRequestHeaderFieldsTooLarge, "over 100 header lines of a kind"}
 	errBody        = &RequestError{http.StatusRequestEntityTooLarge, "body over 4 KiB"}
 	errCutShort    = &RequestError{http.StatusBadRequest, "request cut short"}
 	errNoRequest   = &RequestError{http.StatusBadRequest, "not an HTTP request"}
@@ -68,6 +69,11 @@ type field struct {
 // is tells a field's name. Names are ASCII, so that those that differ in length differ.
 func (f field) is(name string) bool {
 	return len(f.name) == len(name) && strings.EqualFold(string(f.name), name)
+}
+
+// isRead tells the headers that decide something here.
+func (f field) isRead() bool {
+	return f.is("Host") || f.is("Content-Length") || f.is("Transfer-Encoding") || f.is(forwardedFor)
 }
 
 // readHead reads one request up to its body. A *RequestError refuses it; any other error is the
@@ -148,7 +154,8 @@ func isNumber(text []byte) bool {
 func (r *reader) readFields() error {
 	kept := false
 	budget := maxHeaders
-	for lines := 0; ; lines++ {
+	for others, read := 0, 0; ; {
+		begin := len(r.text)
 		line, err := r.readLine(max(budget, 0), errHeaders)
 		if errors.Is(err, io.EOF) {
 			return errCutShort
@@ -156,19 +163,27 @@ func (r *reader) readFields() error {
 		if err != nil || len(line) == 0 {
 			return err
 		}
-		if lines == maxHeaderLines {
-			return errHeaderLines
-		}
 		budget -= len(line) + len("\r\n")
 		if line[0] == ' ' || line[0] == '\t' {
-			if kept {
+			if read++; kept {
 				unfold(&r.fields[len(r.fields)-1], line)
 			}
-			continue
+		} else {
+			var f field
+			if f, kept = parseField(line); kept && f.isRead() {
+				read++
+			} else if kept {
+				others++
+				kept = others <= maxHeaderLines
+			}
+			if kept {
+				r.fields = append(r.fields, f)
+			} else {
+				r.text = r.text[:begin]
+			}
 		}
-		var f field
-		if f, kept = parseField(line); kept {
-			r.fields = append(r.fields, f)
+		if read > maxHeaderLines {
+			return errHeaderLines
 		}
 	}
 }
