@@ -6,7 +6,7 @@ import "bytes"
 const forwardedFor = "X-Forwarded-For"
 
 // forwarded are the lines of X-Forwarded-For as one, in their order, so that the last entry is the one
-// that the nearest proxy wrote, whatever the client sent before it; nil when there is none. For the same
+// that the nearest proxy wrote, whatever the client sent before it; nil when they say nothing. For the same
 // reason no line is left out for a control character, which becomes a question mark and makes its own
 // entry unreadable; but one whose name a proxy cannot have taken for this one is, or it might stand behind
 // the proxy's.

@@ -13,8 +13,9 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// The limits of a request, in bytes; and in lines, for each takes far more memory than it has bytes. Of
-// headers that nobody here reads no more are kept; more folded lines, or of those that are read, are refused.
+// The limits of a request, in bytes; and in lines, for each takes far more memory than it has bytes: over
+// so many folded ones, together with the headers that decide something here, are refused; of others no
+// more are kept.
 const (
 	maxRequestLine = 8 << 10
 	maxHeaders     = 16 << 10
@@ -149,12 +150,12 @@ func isNumber(text []byte) bool {
 	return len(text) > 0 && !slices.ContainsFunc(text, func(c byte) bool { return c < '0' || c > '9' })
 }
 
-// readFields reads the header lines up to the blank one. A line that is no header is dropped, for the
-// handler needs none of it and nothing may be made of it.
+// readFields reads the header lines up to the blank one, within limits. A line that is no header is
+// dropped, for the handler needs none of it and nothing may be made of it.
 func (r *reader) readFields() error {
+	counted, others := 0, 0
 	kept := false
-	budget := maxHeaders
-	for others, read := 0, 0; ; {
+	for budget := maxHeaders; ; {
 		begin := len(r.text)
 		line, err := r.readLine(max(budget, 0), errHeaders)
 		if errors.Is(err, io.EOF) {
@@ -165,25 +166,31 @@ func (r *reader) readFields() error {
 		}
 		budget -= len(line) + len("\r\n")
 		if line[0] == ' ' || line[0] == '\t' {
-			if read++; kept {
-				unfold(&r.fields[len(r.fields)-1], line)
-			}
-		} else {
-			var f field
-			if f, kept = parseField(line); kept && f.isRead() {
-				read++
-			} else if kept {
-				others++
-				kept = others <= maxHeaderLines
+			if counted++; counted > maxHeaderLines {
+				return errHeaderLines
 			}
 			if kept {
-				r.fields = append(r.fields, f)
-			} else {
-				r.text = r.text[:begin]
+				unfold(&r.fields[len(r.fields)-1], line)
 			}
+			continue
 		}
-		if read > maxHeaderLines {
-			return errHeaderLines
+		f, ok := parseField(line)
+		switch {
+		case !ok:
+			kept = false
+		case f.isRead():
+			if counted++; counted > maxHeaderLines {
+				return errHeaderLines
+			}
+			kept = true
+		default:
+			others++
+			kept = others <= maxHeaderLines
+		}
+		if kept {
+			r.fields = append(r.fields, f)
+		} else {
+			r.text = r.text[:begin]
 		}
 	}
 }

@@ -25,7 +25,7 @@ const (
 	requestTime = 10 * time.Second // until the request is there
 	answerTime  = 40 * time.Second // until the answer is out
 
-	// stopTime is how long requests that are being answered may take when a server stops.
+	// stopTime is how long connections may take to come to their end when a server stops.
 	stopTime = time.Second
 
 	// While the system has no connection to give, for want of descriptors for example, it is asked again
@@ -51,8 +51,8 @@ type Server struct {
 }
 
 // Serve answers what comes in on l until ctx ends. Then it closes l, lets those that are connected come to
-// their end for at most a second, and returns nil. An error means that l gives no connections any more. For TLS give it a [tls.NewListener]: the handshake happens at the first read, under the same
-// time-out. Keep-alive of TCP is of no use to it.
+// their end for at most a second, and returns nil. An error means that l gives no connections any more.
+// For TLS give it a [tls.NewListener]: the handshake happens at the first read, under the same time-out.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	requests, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()

@@ -112,12 +112,12 @@ func damageStore(ctx context.Context, s *strike) error {
 func killCompacting(ctx context.Context, s *strike) error {
 	const large = 24 << 20
 	back := s.notary.leave()
-	err := s.floodUntil(ctx, func() bool { return sizeOf(s.storeFile()) >= large })
+	err := s.floodUntil(ctx, "the store is large", func() bool { return sizeOf(s.storeFile()) >= large })
 	back()
 	if err != nil {
 		return err
 	}
-	if err := until(ctx, 50*time.Millisecond, func() bool {
+	if err := s.running().Await(ctx, "what waited is out", func() bool {
 		f, err := s.figures(ctx)
 		return err == nil && f["phone2mqtt_mqtt_connected"] == 1 && f["phone2mqtt_store_waiting_messages"] < 100
 	}); err != nil {
@@ -126,7 +126,7 @@ func killCompacting(ctx context.Context, s *strike) error {
 	// What waits at the end takes less than the two fifths of the file that are not copied any more, and long
 	// enough to copy to be hit.
 	defer s.notary.leave()()
-	if err := s.floodUntil(ctx, func() bool {
+	if err := s.floodUntil(ctx, "enough waits again", func() bool {
 		f, err := s.figures(ctx)
 		return err == nil && f["phone2mqtt_store_waiting_bytes"] > large/12
 	}); err != nil {
@@ -150,25 +150,13 @@ func killCompacting(ctx context.Context, s *strike) error {
 }
 
 // floodUntil has the extra phones send as fast as they are answered.
-func (w *world) floodUntil(ctx context.Context, enough func() bool) error {
+func (w *world) floodUntil(ctx context.Context, what string, enough func() bool) error {
 	flooding, stop := context.WithCancel(ctx)
 	var flood sync.WaitGroup
 	flood.Go(func() { w.flood(flooding, w.extras) })
 	defer flood.Wait()
 	defer stop()
-	return until(ctx, 50*time.Millisecond, enough)
-}
-
-// until waits for a condition, half a minute at most, and looks every so often.
-func until(ctx context.Context, every time.Duration, is func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for !is() {
-		if err := stand.Pause(ctx, every); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.running().Await(ctx, what, enough)
 }
 
 // killAtCopy starts the daemon and kills it while it copies its store. It tells whether the copy was still
@@ -183,7 +171,7 @@ func (s *strike) killAtCopy(ctx context.Context) (hit bool, err error) {
 		return false, err
 	}
 	defer p.Kill()
-	if err := until(ctx, time.Millisecond, func() bool { return sizeOf(copied) > 0 }); err != nil {
+	if err := p.Await(ctx, "a copy is on its way", func() bool { return sizeOf(copied) > 0 }); err != nil {
 		return false, err
 	}
 	if err := s.upTo(ctx, 10*time.Millisecond); err != nil {
