@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -73,14 +74,12 @@ type result struct {
 	Took     int64   `json:"ms"`
 }
 
-// held tells that no attack succeeded, and that all could be judged.
+// held tells that the attack did not succeed, and that it could be judged.
+func (r result) held() bool { return r.Outcome != isSuccess && r.Outcome != isBroken }
+
+// held tells that of all of them.
 func held(results []result) bool {
-	for _, r := range results {
-		if r.Outcome == isSuccess || r.Outcome == isBroken {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(results, func(r result) bool { return !r.held() })
 }
 
 // atOnce is how many daemons are attacked at the same time: most attacks wait most of the time.
