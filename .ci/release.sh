@@ -11,11 +11,7 @@ goreleaser_version=v2.16.0
 exposure=14
 
 section "release: goreleaser"
-goreleaser=$cache/goreleaser-$goreleaser_version/goreleaser
-if [[ ! -x $goreleaser ]]; then
-	GOBIN="${goreleaser%/*}" quietly go install "github.com/goreleaser/goreleaser/v2@$goreleaser_version" || true
-fi
-if [[ ! -x $goreleaser ]]; then
+if ! goreleaser=$(go_tool github.com/goreleaser/goreleaser/v2 "$goreleaser_version"); then
 	skip "release, package and unit" "goreleaser $goreleaser_version cannot be installed here"
 	exit 0
 fi

@@ -34,11 +34,7 @@ done
 printf 'gosec finds G401, G402 and G501 in a program that has them\n'
 
 section "security: govulncheck"
-checker=$cache/govulncheck-$govulncheck_version/govulncheck
-if [[ ! -x $checker ]]; then
-	GOBIN="${checker%/*}" quietly go install "golang.org/x/vuln/cmd/govulncheck@$govulncheck_version" || true
-fi
-if [[ ! -x $checker ]]; then
+if ! checker=$(go_tool golang.org/x/vuln/cmd/govulncheck "$govulncheck_version"); then
 	skip "govulncheck" "$govulncheck_version cannot be installed here"
 else
 	status=0

@@ -38,6 +38,16 @@ quietly() {
 	return 1
 }
 
+# go_tool installs a program that is written in Go, package and version, where it is not there yet, and
+# prints its file.
+go_tool() {
+	local name dir
+	name=$(sed -E 's|/v[0-9]+$||; s|.*/||' <<<"$1")
+	dir=$cache/$name-$2
+	[[ -x $dir/$name ]] || GOBIN=$dir quietly go install "$1@$2" || return
+	printf '%s\n' "$dir/$name"
+}
+
 # debian installs the packages whose program is missing: program=package ...
 debian() {
 	local pair missing=()

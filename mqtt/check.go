@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -251,7 +250,7 @@ func findStore(path string) (*Store, error) {
 	s.path = path
 	file, err := os.Stat(path)
 	if err == nil && file.IsDir() {
-		s.path = filepath.Join(path, fileName)
+		s.path = StoreFile(path)
 		file, err = os.Stat(s.path)
 	}
 	switch {

@@ -75,6 +75,9 @@ type contents struct {
 	next  uint64 // the first place that was never used
 }
 
+// StoreFile is the file of the store in dir.
+func StoreFile(dir string) string { return filepath.Join(dir, fileName) }
+
 // OpenStore opens the store in dir, which is made when it does not exist. An
 // empty dir means a temporary store that is not synced to disk and is removed
 // by Close. The error is ErrLocked when another process holds the store.
@@ -90,7 +93,7 @@ func OpenStore(dir string, opt StoreOptions) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	s.path = filepath.Join(dir, fileName)
+	s.path = StoreFile(dir)
 	err = s.open()
 	if errors.Is(err, errDamaged) {
 		err = s.replace(err)

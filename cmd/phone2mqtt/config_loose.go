@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/phone2mqtt/phone2mqtt/mqtt"
 	"github.com/phone2mqtt/phone2mqtt/phone/book"
 )
 
@@ -18,12 +19,20 @@ import (
 type secretFile struct{ variable, path string }
 
 // warnOfLooseFiles tells, once for each file with a secret that more people may read than need to, who
-// has to mend it and how. Never of what only looks loose: see [looseness].
+// they are and what mends it, and the same of the store. Never of what only looks loose: see [looseness].
 func (c *config) warnOfLooseFiles(log zerolog.Logger) {
 	for _, f := range c.secretFiles() {
-		if who, cure := looseness(f.path, os.Geteuid()); who != "" {
-			log.Warn().Str("variable", prefix+"_"+f.variable).Str("file", f.path).Str("cure", cure).Msg(who + " on this machine may read a file with a secret")
-		}
+		f.warn(log, " on this machine may read a file with a secret")
+	}
+	if c.DataDir != "" {
+		// Made for its owner alone; one that was put back from a backup may be for all.
+		secretFile{"DATA_DIR", mqtt.StoreFile(string(c.DataDir))}.warn(log, " on this machine may read the store, which tells who called whom")
+	}
+}
+
+func (f secretFile) warn(log zerolog.Logger, may string) {
+	if who, cure := looseness(f.path, os.Geteuid()); who != "" {
+		log.Warn().Str("variable", prefix+"_"+f.variable).Str("file", f.path).Str("cure", cure).Msg(who + may)
 	}
 }
 

@@ -95,6 +95,26 @@ func TestLooseFiles(t *testing.T) {
 	if got := looseWarnings(t, nil); got != nil {
 		t.Errorf("warned without a file: %q", got)
 	}
+
+	store := secretIn(t, dir, "outbox.db", "", 0o644)
+	got = looseWarnings(t, map[string]string{"DATA_DIR": dir})
+	if diff := cmp.Diff([][3]string{{"PHONE2MQTT_DATA_DIR", store, "chmod 600 " + store}}, got); diff != "" {
+		t.Errorf("warnings of the store (-want +got):\n%s", diff)
+	}
+}
+
+// TestLooseFilesOfARun wants the warnings in the log of the program.
+func TestLooseFilesOfARun(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("permissions of Linux")
+	}
+	dir, addr := t.TempDir(), freeAddr(t)
+	token := secretIn(t, dir, "token", hidden+"-0123456789", 0o644)
+	secretIn(t, dir, "outbox.db", "", 0o644) // an empty file is a new store
+	p := startProgram(t, "MQTT_URL=mqtt://127.0.0.1:1", "HTTP_ADDR="+addr, "DATA_DIR="+dir, "HTTP_TOKEN_FILE="+token).live(t, addr)
+	for _, what := range []string{"a file with a secret", "the store, which tells who called whom"} {
+		eventually(t, "a warning of "+what, func() bool { return p.log.count("everybody on this machine may read "+what) == 1 })
+	}
 }
 
 // TestLooseness wants nobody told of what cannot be mended, or is as it should be.

@@ -80,6 +80,7 @@ func daemon(ctx context.Context, stderr io.Writer) error {
 	log.Info().Str("version", p.bridge.Version).Str("intake", p.intake.Addr().String()).Str("admin", admin).Str("intake_url", p.bridge.HTTPURL).
 		Str("broker", hostOf(p.mqtt.URL)).Str("base", p.bridge.Base).Str("data_dir", p.dataDir).Int("listed_phones", len(p.bridge.Phones)).
 		Bool("learn", p.bridge.Learn).Bool("token", len(p.bridge.Tokens) > 0).Bool("token_per_phone", p.bridge.PerPhone).Bool("discovery", p.bridge.Discovery).Msg("phone2mqtt starts")
+	cfg.warnOfLooseFiles(log)
 	err = p.run(ctx, log)
 	log.Info().Bool("orderly", err == nil).Msg("phone2mqtt has stopped")
 	return err
