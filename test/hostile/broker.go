@@ -118,7 +118,7 @@ func plantedState(ctx context.Context, w *world) (verdict, error) {
 	if err != nil {
 		return success("%v", err)
 	}
-	if err := w.restart(ctx); err != nil {
+	if err := w.restarted(ctx); err != nil {
 		return verdict{}, err
 	}
 	kept, err := w.kept(ctx, "phone2mqtt/#")
@@ -152,7 +152,7 @@ func erasedState(ctx context.Context, w *world) (verdict, error) {
 	if after["phone2mqtt/"+w.victim.mac+"/state"] == "" {
 		return success("the state is still missing after an event")
 	}
-	if err := w.restart(ctx); err != nil {
+	if err := w.restarted(ctx); err != nil {
 		return verdict{}, err
 	}
 	healed, err := w.kept(ctx, "phone2mqtt/"+w.victim.mac+"/#")

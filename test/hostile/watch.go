@@ -189,14 +189,16 @@ func (w *world) untidyMessages() (harm []string) {
 
 // told are the messages since that one, after all that came in until now is out. The honest phone is
 // left out, and so is what the daemon says when it likes: who is announced, and who answers its probes,
-// also as the state of a phone that nothing was heard of.
+// also as an event, and as the state of a phone that nothing was heard of.
 func (w *world) told(ctx context.Context, from int) ([]stand.Message, error) {
 	if _, err := w.honestEvent(ctx); err != nil {
 		return nil, err
 	}
 	var rest []stand.Message
 	for _, m := range w.observer.heard(from) {
+		kind := member(m, "event_type")
 		byItself := strings.HasPrefix(m.Topic, "homeassistant/") || strings.HasSuffix(m.Topic, "/availability") ||
+			strings.HasSuffix(m.Topic, "/event") && (kind == "phone_online" || kind == "phone_offline") ||
 			strings.HasSuffix(m.Topic, "/state") && member(m, "last_event") == "null"
 		if !byItself && !strings.HasPrefix(m.Topic, "phone2mqtt/"+w.honest.mac+"/") {
 			rest = append(rest, m)

@@ -242,6 +242,16 @@ func (w *world) restart(ctx context.Context) error {
 	return w.startDaemon(ctx)
 }
 
+// restarted restarts the daemon and waits until it has said again what it keeps: an event of now waits
+// behind that in its line.
+func (w *world) restarted(ctx context.Context) error {
+	if err := w.restart(ctx); err != nil {
+		return err
+	}
+	_, err := w.honestEvent(ctx)
+	return err
+}
+
 func (w *world) tearDown() {
 	if w.daemon != nil {
 		w.daemon.Stop()

@@ -63,13 +63,19 @@ func dial(t *testing.T, n *notary) net.Conn {
 	return c
 }
 
-// publish sends one event and tells whether it was acknowledged within a moment.
-func publish(t *testing.T, c net.Conn, id uint16) (acknowledged bool) {
+// How long an acknowledgement is waited for: one that has to come, and one that must not.
+const (
+	amply  = 20 * time.Second
+	moment = 300 * time.Millisecond
+)
+
+// publish sends one event and tells whether it was acknowledged in that time.
+func publish(t *testing.T, c net.Conn, id uint16, within time.Duration) (acknowledged bool) {
 	t.Helper()
 	if _, err := c.Write(publishing(root+mac+"/event", id, `{"id":"a"}`)); err != nil {
 		return false
 	}
-	if err := c.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(within)); err != nil {
 		t.Fatal(err)
 	}
 	answer := make([]byte, 4)
@@ -79,7 +85,7 @@ func publish(t *testing.T, c net.Conn, id uint16) (acknowledged bool) {
 
 func TestNotaryNotes(t *testing.T) {
 	n, j := startWatched(t)
-	if !publish(t, dial(t, n), 7) {
+	if !publish(t, dial(t, n), 7, amply) {
 		t.Fatal("no acknowledgement")
 	}
 	got := j.copied().publications
@@ -93,15 +99,15 @@ func TestNotaryStalls(t *testing.T) {
 	for d, acknowledged := range map[direction]bool{up: false, down: true} {
 		n, j := startWatched(t)
 		c := dial(t, n)
-		if !publish(t, c, 1) {
+		if !publish(t, c, 1, amply) {
 			t.Fatal("no acknowledgement")
 		}
 		n.set(func(c *conditions) { c.stalled[d] = true })
 		n.set(func(c *conditions) { *c = conditions{} })
-		if publish(t, c, 2) {
+		if publish(t, c, 2, moment) {
 			t.Errorf("direction %d: a stalled connection works", d)
 		}
-		if !publish(t, dial(t, n), 3) {
+		if !publish(t, dial(t, n), 3, amply) {
 			t.Errorf("direction %d: a new connection does not work", d)
 		}
 		if got := len(j.copied().publications); got != 2 && !acknowledged || got != 3 && acknowledged {
@@ -115,7 +121,7 @@ func TestNotaryCutsAfterBytes(t *testing.T) {
 	n, j := startWatched(t)
 	n.set(func(c *conditions) { c.cutAfter = func() int { return 60 } })
 	c := dial(t, n)
-	if !publish(t, c, 1) || publish(t, c, 2) {
+	if !publish(t, c, 1, amply) || publish(t, c, 2, moment) {
 		t.Error("wanted are the first and not the second")
 	}
 	err := stand.Eventually(context.Background(), "the end", func() bool { return !j.copied().tries[0].ended.IsZero() })
