@@ -34,6 +34,7 @@ const (
 	Refuse               // refuses every login
 	Forbid               // answers 403
 	NotFound             // answers 404: the firmware does not know the request
+	Held                 // answers once [Phone.Behave] is called again
 )
 
 // Behaviour is how the web server of a phone acts. The zero one asks for Basic and does nothing wrong.
@@ -47,11 +48,13 @@ type Behaviour struct {
 	Delay      time.Duration // of Slow
 }
 
-// Behave changes how the web server acts, from the next request on.
+// Behave changes how the web server acts, from the next request on, and lets answers go that are held.
 func (p *Phone) Behave(b Behaviour) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.behaviour = b
+	close(p.held)
+	p.held = make(chan struct{})
 	p.random = rand.New(rand.NewPCG(b.Seed, uint64(b.Fault)))
 	p.login = loginState{}
 }

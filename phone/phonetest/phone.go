@@ -48,6 +48,7 @@ type Phone struct {
 
 	mu        sync.Mutex
 	behaviour Behaviour
+	held      chan struct{} // closed and replaced when the behaviour changes
 	random    *rand.Rand
 	login     loginState
 	received  []Received
@@ -64,6 +65,7 @@ func New(opt Options) *Phone {
 		opt:      opt,
 		exchange: opt.Exchange,
 		sending:  make(chan struct{}, 1),
+		held:     make(chan struct{}),
 		changed:  make(chan struct{}),
 		tally:    Tally{Statuses: make(map[int]int)},
 	}

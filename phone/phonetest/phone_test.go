@@ -1,8 +1,11 @@
 package phonetest_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -264,6 +267,60 @@ func TestFaultsStrikeTheirShare(t *testing.T) {
 	if struck < 30 || struck > 70 {
 		t.Errorf("%d of 200 struck, want about 50", struck)
 	}
+}
+
+// TestHeldAnswers holds two answers, one after the other: the next change of the behaviour lets each go,
+// as good ones, and not those that come then.
+func TestHeldAnswers(t *testing.T) {
+	held := phonetest.Behaviour{Auth: phonetest.Open, Fault: phonetest.Held}
+	p := phonetest.New(phonetest.Options{Behaviour: held})
+	if err := p.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	run(t, p)
+	sent := 0
+	send := func() net.Conn {
+		t.Helper()
+		c, err := net.Dial("tcp", p.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		if _, err := io.WriteString(c, "GET /Phone_ActionURL&Command=2 HTTP/1.1\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		sent++
+		if _, err := p.AwaitRequests(soon(t), sent); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	answered := func(c net.Conn, within time.Duration) string {
+		_ = c.SetReadDeadline(time.Now().Add(within))
+		line, _ := bufio.NewReader(c).ReadString('\n')
+		return strings.TrimSpace(line)
+	}
+	wait := func(c net.Conn) {
+		t.Helper()
+		if got := answered(c, 50*time.Millisecond); got != "" {
+			t.Errorf("a held answer was given: %s", got)
+		}
+	}
+	goes := func(c net.Conn, want string) {
+		t.Helper()
+		if got := answered(c, 10*time.Second); got != want {
+			t.Errorf("answered %q, want %q", got, want)
+		}
+	}
+	first := send()
+	wait(first)
+	p.Behave(held)
+	goes(first, "HTTP/1.1 200 OK")
+	second := send()
+	wait(second)
+	p.Behave(phonetest.Behaviour{Auth: phonetest.Open, Fault: phonetest.NotFound})
+	goes(second, "HTTP/1.1 200 OK")
+	goes(send(), "HTTP/1.1 404 Not Found")
 }
 
 func TestTrafficEndsEveryCall(t *testing.T) {

@@ -44,16 +44,23 @@ func (p *Phone) serve(ctx context.Context, c net.Conn) {
 	p.received = append(p.received, r)
 	// Before anybody is told of the request: who then changes the behaviour means the next one.
 	fault, delay := p.strike()
+	held := p.held
 	p.notify()
 	p.mu.Unlock()
 
-	if fault == Slow {
+	switch fault {
+	case NoFault:
+	case Slow:
 		if !pause(ctx, delay) {
 			return
 		}
-		fault = NoFault
-	}
-	if fault != NoFault {
+	case Held:
+		select {
+		case <-held:
+		case <-ctx.Done():
+			return
+		}
+	default:
 		misbehave(ctx, c, fault, r)
 		return
 	}
