@@ -1,60 +1,31 @@
 package mqtt
 
 import (
-	"fmt"
-	"net"
+	"context"
+	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // startMosquitto runs the broker that most people have. Where it is not
 // installed the test is skipped, unless TEST_REQUIRE names it.
 func startMosquitto(t *testing.T, lines ...string) (url string) {
 	t.Helper()
-	program, err := exec.LookPath("mosquitto")
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("TEST_REQUIRE"), ","), "mosquitto") {
-			t.Fatal(err)
-		}
-		t.Skip("mosquitto is not installed")
+	// Longer than the test's own context: what runs against it is stopped by clean-ups of its own.
+	broker, err := stand.StartBroker(context.Background(), t.TempDir(), "", lines...)
+	if errors.Is(err, stand.ErrNoMosquitto) && !slices.Contains(strings.Split(os.Getenv("TEST_REQUIRE"), ","), "mosquitto") {
+		t.Skip(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		t.Fatal("no TCP address")
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	config := filepath.Join(t.TempDir(), "mosquitto.conf")
-	lines = append([]string{fmt.Sprintf("listener %d 127.0.0.1", addr.Port), "allow_anonymous true", "user root", "max_queued_messages 0"}, lines...)
-	if err := os.WriteFile(config, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	broker := exec.Command(program, "-c", config)
-	if err := broker.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = broker.Process.Kill()
-		_ = broker.Wait()
-	})
-	eventually(t, "mosquitto listens", func() bool {
-		conn, err := net.Dial("tcp", addr.String())
-		if err != nil {
-			return false
-		}
-		_ = conn.Close()
-		return true
-	})
-	return "mqtt://" + addr.String()
+	t.Cleanup(broker.Kill)
+	return "mqtt://" + broker.Addr
 }
 
 func TestMosquittoLosesNothingOverCutConnections(t *testing.T) {

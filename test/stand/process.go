@@ -131,9 +131,15 @@ func Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// FreeAddr is an address on loopback where nobody listens.
+// FreeAddr is an address on loopback where nobody listens. Where all of 127.0.0.0/8 is this machine, as on
+// Linux, its host is this process's own: others who ask for any port of 127.0.0.1 do not get this one
+// before it is used.
 func FreeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	pid := os.Getpid()
+	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 192|pid>>16&0x3f, pid>>8&0xff, pid&0xff))
+	if err != nil {
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		return "", err
 	}
