@@ -222,7 +222,9 @@ func (c *check) mayRepeat(before, again *publication) bool {
 		return true
 	}
 	// An acknowledgement may also be noted just after its connection ended: it came to nobody then.
-	near := func(end time.Time) bool { return !end.IsZero() && end.Sub(before.acked) < doubt }
+	near := func(end time.Time) bool {
+		return !end.IsZero() && end.Sub(before.acked)-c.standstill(before.acked, end) < doubt
+	}
 	within := func(s span) bool { return s.holds(before.acked) || s.from.After(before.acked) && near(s.from) }
 	ownEnd := func(t try) bool { return t.session == before.connection && near(t.ended) }
 	return slices.ContainsFunc(c.tries, ownEnd) || slices.ContainsFunc(c.frozen, within) ||
