@@ -39,7 +39,7 @@ func TestPhoneFaults(t *testing.T) {
 			p := startPhone(t, phonetest.Options{MAC: vendor, Behaviour: phonetest.Behaviour{Fault: tt.fault}})
 			s := startScene(t, func(c *bridge.Config) {
 				if c.PhoneTimeout = patience; tt.fault == phonetest.Hang {
-					c.PhoneTimeout = 500 * time.Millisecond
+					c.PhoneTimeout = 2 * time.Second
 				}
 				c.Login = action.Login{Username: "admin", Password: secret.New("5ecret")}
 			}, p)
@@ -77,13 +77,12 @@ func TestUnreachable(t *testing.T) {
 func TestFailureInSequence(t *testing.T) {
 	t.Parallel()
 	p := startPhone(t, phoneOptions(vendor))
-	normal := slowly(t, p)
+	hold(p)
 	s := startScene(t, nil, p)
 	s.order(t, vendor, "dtmf", "12345")
-	awaitRequests(t, p, 2)
+	holdAt(t, p, 2)
 	p.Behave(phonetest.Behaviour{Fault: phonetest.NotFound})
 	result := s.result(t, vendor, 1)
-	normal()
 	if outcome(result) != "error http" || result.member("sent") != "3" || result.member("http_status") != "404" || !strings.Contains(result.text("error"), "key=3") {
 		t.Errorf("result: %s, want http at key=3, 3 sent", result.payload)
 	}

@@ -147,14 +147,14 @@ func TestGuards(t *testing.T) {
 func TestGuardInSequence(t *testing.T) {
 	t.Parallel()
 	p := startPhone(t, phoneOptions(vendor))
-	hold := slowly(t, p)
+	hold(p)
 	s := startScene(t, nil, p)
 	s.tell(t, vendor, "incoming_call", "call_id=a1")
 	s.tell(t, vendor, "call_established", "call_id=a1")
 	s.order(t, vendor, "dtmf", "123456")
-	awaitRequests(t, p, 2)
+	holdAt(t, p, 2)
 	s.tell(t, vendor, "call_terminated", "call_id=a1")
-	hold()
+	letGo(p)
 	result := s.result(t, vendor, 1)
 	if outcome(result) != "error guard" || result.member("sent") != "2" || !strings.Contains(result.text("error"), "key=3") {
 		t.Errorf("result: %s, want a guard after two keys", result.payload)

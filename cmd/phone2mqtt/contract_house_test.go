@@ -116,6 +116,15 @@ func (s *scene) order(t *testing.T, mac phone.MAC, command, payload string) {
 	s.publish(t, topic, payload, false)
 }
 
+// heard waits until the program has every command that was sent so far: it takes them in order, and
+// refuses one for an unknown phone at once.
+func (s *scene) heard(t *testing.T) {
+	t.Helper()
+	if result := s.do(t, "001fc1ffffff", "dial", "206"); outcome(result) != "error phone" {
+		t.Fatalf("of an unknown phone: %s", result.payload)
+	}
+}
+
 // result waits for the n-th result of a phone.
 func (s *scene) result(t *testing.T, mac phone.MAC, n int) message {
 	t.Helper()
@@ -224,11 +233,20 @@ func members(t *testing.T, m message) []string {
 
 func phoneOptions(mac phone.MAC) phonetest.Options { return phonetest.Options{MAC: mac} }
 
-// slowly makes a phone take a second for each answer, until the returned function is called.
-func slowly(t *testing.T, p *phonetest.Phone) (end func()) {
+// hold has a phone keep its answers back, those that come from now on: what was held until now goes.
+func hold(p *phonetest.Phone) { p.Behave(phonetest.Behaviour{Fault: phonetest.Held}) }
+
+// letGo has a phone answer, what it held too.
+func letGo(p *phonetest.Phone) { p.Behave(phonetest.Behaviour{}) }
+
+// holdAt lets a phone that holds its answers give those before the n-th, and waits for that request.
+func holdAt(t *testing.T, p *phonetest.Phone, n int) {
 	t.Helper()
-	p.Behave(phonetest.Behaviour{Fault: phonetest.Slow, Delay: time.Second})
-	return func() { p.Behave(phonetest.Behaviour{}) }
+	for i := 1; i < n; i++ {
+		awaitRequests(t, p, i)
+		hold(p)
+	}
+	awaitRequests(t, p, n)
 }
 
 // animate gives a phone life.

@@ -86,14 +86,14 @@ func TestRules(t *testing.T) {
 // TestForbiddenHangUp does not end what runs: it never gets that far.
 func TestForbiddenHangUp(t *testing.T) {
 	p := startPhone(t, phoneOptions(vendor))
-	end := slowly(t, p)
+	hold(p)
 	s := startScene(t, ruled(t, "volume", "", "", 0), p)
 	s.order(t, vendor, "volume", "3")
 	awaitRequests(t, p, 1)
 	if result := s.do(t, vendor, "hangup", "{}"); outcome(result) != "error rule" {
 		t.Errorf("result: %s", result.payload)
 	}
-	end()
+	letGo(p)
 	if result := s.result(t, vendor, 2); outcome(result) != "ok" || result.member("sent") != "3" {
 		t.Errorf("result: %s", result.payload)
 	}
@@ -102,14 +102,14 @@ func TestForbiddenHangUp(t *testing.T) {
 // TestTypingStops when the call is put on hold while digits are typed: from there on they would dial.
 func TestTypingStops(t *testing.T) {
 	p := startPhone(t, phoneOptions(vendor))
-	end := slowly(t, p)
+	hold(p)
 	s := startScene(t, ruled(t, "", "", "112!", 0), p)
 	s.tell(t, vendor, "incoming_call", "call_id=a1")
 	s.tell(t, vendor, "call_established", "call_id=a1")
 	s.order(t, vendor, "dtmf", `{"value":"911112","force":true}`)
-	awaitRequests(t, p, 2)
+	holdAt(t, p, 2)
 	s.tell(t, vendor, "hold", "call_id=a1")
-	end()
+	letGo(p)
 	result := s.result(t, vendor, 1)
 	if outcome(result) != "error rule" || result.member("sent") != "2" || !strings.Contains(result.text("error"), "key=1") {
 		t.Errorf("result: %s, want a rule after two keys", result.payload)

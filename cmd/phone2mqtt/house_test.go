@@ -142,12 +142,12 @@ type house struct {
 	stop   func()
 }
 
-// testBridge is a configuration that learns phones and waits for nothing.
+// testBridge is a configuration that learns phones and waits for nothing but answers.
 func testBridge() bridge.Config {
 	c := demoBridge("http://test")
 	c.Learn = true
 	c.KeyPause = time.Millisecond
-	c.PhoneTimeout = 2 * time.Second
+	c.PhoneTimeout = patience
 	c.Allow = append(c.Allow, netip.MustParsePrefix("192.168.0.0/16"))
 	return c
 }
