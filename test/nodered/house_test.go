@@ -187,7 +187,7 @@ func (h *house) setVariables(tab node) {
 // settings of Node-RED: loopback, no editor, nothing from the Internet. What its nodes warn of goes to a
 // file.
 const settings = `module.exports = {
-	uiHost: "127.0.0.1", uiPort: %q, flowFile: "flows.json", credentialSecret: false, disableEditor: true,
+	uiHost: %q, uiPort: %q, flowFile: "flows.json", credentialSecret: false, disableEditor: true,
 	telemetry: { enabled: false, updateNotification: false },
 	externalModules: { autoInstall: false, palette: { allowInstall: false }, modules: { allowInstall: false } },
 	logging: {
@@ -202,8 +202,8 @@ var subscribed = regexp.MustCompile(`(?m)(nodered|node-red-)\S+ \d phone2mqtt/`)
 // startNodeRED starts it, and waits until it has its subscriptions.
 func (h *house) startNodeRED(t *testing.T) {
 	t.Helper()
-	_, port, _ := strings.Cut(h.addr, ":")
-	must(t, os.WriteFile(h.path("settings.js"), fmt.Appendf(nil, settings, port, h.path("complaints")), 0o600))
+	host, port, _ := strings.Cut(h.addr, ":")
+	must(t, os.WriteFile(h.path("settings.js"), fmt.Appendf(nil, settings, host, port, h.path("complaints")), 0o600))
 	count := func() int { return len(subscribed.FindAllString(h.broker.Output(), -1)) }
 	before := count()
 	// Nodes that share a broker share a subscription to the same topics.
