@@ -190,7 +190,9 @@ func TestServerRefuses(t *testing.T) {
 	}{
 		{"longest line", line(8<<10) + "\r\n\r\n", 0, ""},
 		{"line too long", line(8<<10+1) + "\r\n\r\n", 414, "request line over 8 KiB"},
-		{"line without end", strings.Repeat("GET /", 200<<10), 414, "request line over 8 KiB"},
+		// As much as a connection holds that nobody reads: the server waits half a second for the rest, and a client
+		// that had to send on might not get to it in that time.
+		{"line without end", strings.Repeat("GET /", 6<<10), 414, "request line over 8 KiB"},
 		{"most headers", "GET / HTTP/1.1\r\n" + fields(16) + "\r\n", 0, ""},
 		{"too many headers", "GET / HTTP/1.1\r\n" + fields(16) + "X: 1\r\n\r\n", 431, "headers over 16 KiB"},
 		{"very many header lines", "GET / HTTP/1.1\r\n" + strings.Repeat("a:\n", 4000) + "\n", 0, ""},
@@ -198,7 +200,7 @@ func TestServerRefuses(t *testing.T) {
 		{"too many folded lines", "GET / HTTP/1.1\r\na: b\r\n" + strings.Repeat(" c\r\n", 101) + "\r\n", 431, "over 100 header lines of a kind"},
 		{"too many hosts", "GET / HTTP/1.1\r\n" + strings.Repeat("Host: h\r\n", 101) + "\r\n", 431, "over 100 header lines of a kind"},
 		{"a long body behind many lines", "GET / HTTP/1.1\r\n" + strings.Repeat("a:\n", 1000) + "Content-Length: 5000\r\n\r\n", 413, "body over 4 KiB"},
-		{"header without end", "GET / HTTP/1.1\r\nX: " + strings.Repeat("b", 500<<10), 431, "headers over 16 KiB"},
+		{"header without end", "GET / HTTP/1.1\r\nX: " + strings.Repeat("b", 32<<10), 431, "headers over 16 KiB"},
 		{"longest body", "POST / HTTP/1.1\r\nContent-Length: 4096\r\n\r\n" + strings.Repeat("b", 4096), 0, ""},
 		{"body too long", "POST / HTTP/1.1\r\nContent-Length: 4097\r\n\r\n" + strings.Repeat("b", 4097), 413, "body over 4 KiB"},
 		{"body far too long", "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", 413, "body over 4 KiB"},
