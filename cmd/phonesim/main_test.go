@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -76,29 +77,40 @@ func serve(t *testing.T, h http.Handler) string {
 }
 
 func TestRunEndsWithASummary(t *testing.T) {
-	var events, without atomic.Int64
-	intake := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		events.Add(1)
-		if !strings.HasPrefix(r.URL.Path, "/0123456789abcdef/") {
-			without.Add(1)
-		}
-	}))
 	summary := regexp.MustCompile(`^PHONE2MQTT_PHONES=001fc1000001@127\.0\.0\.1:\d+,001fc1000002@127\.0\.0\.1:\d+,001fc1000003@.*\n` +
 		`phonesim: 4 phones, [0-9.]+m?s: (\d+) events sent, .*\d+ answered 200, 0 unanswered, slowest .*; 0 events left unsent, 0 commands taken\n$`)
 
-	for _, args := range []string{"--for 300ms", ""} {
-		events.Store(0)
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // the interrupt
-		var stdout, stderr bytes.Buffer
-		code := run(ctx, append(strings.Fields(args), "--phones=4", "--calls-per-minute=3000", "--charset=gbk",
-			"--target="+intake, "--token=0123456789abcdef", "--listen=127.0.0.1:0"), &stdout, &stderr)
-		cancel()
-		if code != 0 || stderr.Len() > 0 || !summary.MatchString(stdout.String()) {
-			t.Errorf("%s: exit %d, stderr %q, stdout %q", args, code, &stderr, &stdout)
-		}
-		if events.Load() < 20 || without.Load() > 0 {
-			t.Errorf("%s: the intake got %d events, %d without the token", args, events.Load(), without.Load())
-		}
+	for _, tt := range []struct {
+		args  string
+		until int64 // so many events have come it is interrupted; 0: never
+		least int64 // events: in the shortest time four phones boot, and there is a call
+	}{{"--for 300ms", 0, 4*2 + 1}, {"", 20, 20}} {
+		t.Run(tt.args, func(t *testing.T) {
+			ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
+			defer interrupt()
+			var events, without atomic.Int64
+			intake := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if events.Add(1) == tt.until {
+					interrupt()
+				}
+				if !strings.HasPrefix(r.URL.Path, "/0123456789abcdef/") {
+					without.Add(1)
+				}
+			}))
+			var stdout, stderr bytes.Buffer
+			code := run(ctx, append(strings.Fields(tt.args), "--phones=4", "--calls-per-minute=3000", "--charset=gbk",
+				"--target="+intake, "--token=0123456789abcdef", "--listen=127.0.0.1:0"), &stdout, &stderr)
+			said := summary.FindStringSubmatch(stdout.String())
+			if code != 0 || stderr.Len() > 0 || said == nil || said[1] != strconv.FormatInt(events.Load(), 10) {
+				t.Errorf("exit %d, stderr %q, stdout %q", code, &stderr, &stdout)
+			}
+			if events.Load() < tt.least || without.Load() > 0 {
+				t.Errorf("the intake got %d events, %d without the token", events.Load(), without.Load())
+			}
+			if tt.until == 0 && ctx.Err() != nil {
+				t.Error("it did not end by itself")
+			}
+		})
 	}
 }
 
