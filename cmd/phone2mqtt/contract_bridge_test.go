@@ -49,6 +49,7 @@ func TestEmbeddedIsSaid(t *testing.T) {
 	if info := s.last(t, "bridge/info", "is there", func(message) bool { return true }); !strings.Contains(info.payload, "embedded") {
 		t.Errorf("bridge/info: %s", info.payload)
 	}
+	s.answersReady(t)
 	if status, body := s.ask(t, "GET /readyz HTTP/1.1\r\n\r\n"); status != 200 || !strings.Contains(body, "embedded") {
 		t.Errorf("/readyz: %d %q", status, body)
 	}

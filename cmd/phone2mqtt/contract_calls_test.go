@@ -165,7 +165,7 @@ func TestStateIsNeverBehind(t *testing.T) {
 		w := watch(t, broker.addr)
 		w.ready(t)
 		const phones, each = 10, 30
-		sendRounds(t, h, phones, 0, each)
+		sendRounds(t, h, macs(phones), 0, each)
 		for _, mac := range macs(phones) {
 			eventually(t, "all of "+string(mac), func() bool { return len(callIDs(w.of(string(mac)+"/event"))) == each })
 		}

@@ -63,6 +63,12 @@ func (s *scene) tellFrom(t *testing.T, source string, mac phone.MAC, event strin
 	}
 }
 
+// answersReady waits until /readyz says so: the program hears its own `online` after the watcher, maybe.
+func (h house) answersReady(t *testing.T) {
+	t.Helper()
+	eventually(t, "/readyz is answered 200", func() bool { return h.get(t, "/readyz") == 200 })
+}
+
 // askFrom is ask from a source address of its own; empty takes the usual one.
 func (h house) askFrom(t *testing.T, source, request string) (status int, body string) {
 	t.Helper()
