@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -248,6 +249,11 @@ func TestRepublishing(t *testing.T) {
 			s.tell(t, mac, "incoming_call", "call_id=a1")
 			s.until(t, mac)
 		}
+		// What the watcher has got may not be acknowledged yet, and would rightly come again.
+		eventually(t, "the broker has all", func() bool {
+			_, body := h.ask(t, "GET /metrics HTTP/1.1\r\n\r\n")
+			return strings.Contains(body, "\nphone2mqtt_store_waiting_messages 0\n")
+		})
 		broker.stop()
 		broker = start(t, broker.addr)
 		w := watchAs(t, broker.addr, "after")

@@ -11,11 +11,12 @@ import (
 // TestGuardAfterPause has a call end while a command waits for the pause after a key: in idle the key
 // OK would open the phone's Status page, so it is not sent.
 func TestGuardAfterPause(t *testing.T) {
+	t.Parallel()
 	broker := startEmbedded(t, "")
 	p := startPhone(t, phonetest.Options{MAC: vendor})
 	h := startHouse(t, broker.addr, "", func(c *bridge.Config) {
 		listed(p)(c)
-		c.KeyPause = time.Second
+		c.KeyPause = 3 * time.Second
 	})
 	w := watch(t, broker.addr)
 	w.ready(t)

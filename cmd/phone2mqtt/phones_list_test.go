@@ -116,7 +116,7 @@ func TestPhonesFileUnderLoad(t *testing.T) {
 		}
 		return strings.Join(lines, "\n")
 	}
-	h := startListHouse(t, "phones:\n"+text(0)+"\n", nil)
+	h := startListHouse(t, "phones:\n"+text(0)+"\n", func(c *bridge.Config) { c.Rate = 0 })
 	for _, mac := range macs(phones) {
 		for _, event := range []string{"dnd_on", "missed_call"} {
 			if status := h.get(t, "/"+event+"?mac="+string(mac)); status != 200 {

@@ -208,7 +208,8 @@ func TestStoreIsHeld(t *testing.T) {
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(said{})); diff != "" {
 			t.Errorf("%s: (-want +got):\n%s", do, diff)
 		}
-		if took := time.Since(begun); took > 5*time.Second {
+		// It gives up after a second; the rest is what a busy machine may need to start a process.
+		if took := time.Since(begun); took > patience {
 			t.Errorf("%s took %s", do, took)
 		}
 		if status := p.get(t, "/off_hook?mac="+vendor); status != 200 {
