@@ -19,7 +19,7 @@ homeassistant:
   country: GB
   time_zone: Europe/London
 http:
-  server_host: 127.0.0.1
+  server_host: %HOST%
   server_port: %PORT%
 api:
 websocket_api:
@@ -52,8 +52,8 @@ func newServer(t *testing.T, broker string) *server {
 	addr, err := stand.FreeAddr()
 	must(t, err)
 	s := &server{api: newAPI("http://" + addr), dir: t.TempDir()}
-	_, port, _ := strings.Cut(addr, ":")
-	s.write(t, "configuration.yaml", strings.Replace(configuration, "%PORT%", port, 1))
+	host, port, _ := strings.Cut(addr, ":")
+	s.write(t, "configuration.yaml", strings.NewReplacer("%HOST%", host, "%PORT%", port).Replace(configuration))
 	s.write(t, "automations.yaml", "[]\n")
 	must(t, os.CopyFS(filepath.Join(s.dir, "custom_components"), os.DirFS("testdata/custom_components")))
 	must(t, os.CopyFS(filepath.Join(s.dir, "blueprints/automation/phone2mqtt"), os.DirFS("../../examples/home-assistant/blueprints")))
