@@ -23,9 +23,10 @@ var concerning = []string{
 
 // harmless are records of these that come of what the test does: to the broker, to a machine without a
 // network, and to a device that it deletes in Home Assistant, which then empties the device's topic once
-// for each of its entities, and wonders.
+// for each of its entities, and wonders. That something takes it over ten seconds tells of the machine.
 var harmless = regexp.MustCompile(`^(homeassistant\.components\.mqtt\.client: (Disconnected from MQTT server|Failed to connect to MQTT server|Error returned from MQTT server: The connection was lost)` +
-	`` +
+	`|homeassistant\.components\.mqtt\.client: No ACK from MQTT server in \d+ seconds` +
+	`|homeassistant\.[\w.]+: (Setup|Update) of [^:]+ is taking over \d+ seconds` +
 	`|homeassistant\.components\.mqtt\.discovery: No device components to cleanup for phone2mqtt_` + string(office) + `,)`)
 
 // complaints are the records in a log at warning or above that concern phones: those of the parts above,
