@@ -82,21 +82,30 @@ func (h *house) testMissedCall(t *testing.T) {
 	}
 }
 
+// dndClock is the node that switches do not disturb "on" or "off".
+func (h *house) dndClock(name string) node { return h.flows.find("phone2mqtt-dnd-by-time-" + name) }
+
 // testDND moves the two times to a moment from now, as somebody does who wants others.
 func (h *house) testDND(t *testing.T) {
-	kitchen, office := len(h.kitchen.Requests()), len(h.office.Requests())
-	now := time.Now().In(wall)
-	for name, at := range map[string]time.Time{"on": now.Add(5 * time.Second), "off": now.Add(7 * time.Second)} {
-		clock := h.flows.find("phone2mqtt-dnd-by-time-" + name)
-		if daily := regexp.MustCompile(`^\d\d? \d\d? \* \* \*$`); !daily.MatchString(clock.text("crontab")) {
-			t.Errorf("%s: %q is no time of every day", name, clock.text("crontab"))
+	for _, name := range []string{"on", "off"} {
+		daily := regexp.MustCompile(`^\d\d? \d\d? \* \* \*$`)
+		if at := h.dndClock(name).text("crontab"); !daily.MatchString(at) {
+			t.Errorf("%s: %q is no time of every day", name, at)
 		}
-		clock["crontab"] = fmt.Sprintf("%d %d %d * * *", at.Second(), at.Minute(), at.Hour())
 	}
-	text, err := json.Marshal(h.flows)
-	must(t, err)
-	if status, answer := h.post(t, "/flows", "application/json", string(text), "Node-RED-Deployment-Type", "nodes"); status != http.StatusNoContent {
-		t.Fatalf("deploying is answered %d: %s", status, answer)
+	notSwitched := func() int { return strings.Count(h.nodeRED.Output(), "[debug:not switched]") }
+	var kitchen, office, before int
+	// Times that have passed when they are deployed are tomorrow's: then others are.
+	for lead := 5 * time.Second; ; lead *= 2 {
+		on := h.deployDND(t, lead)
+		// What the times before may have set off has come to its end when both phones have dialled after it.
+		for _, p := range []*phonetest.Phone{h.kitchen, h.office} {
+			h.dial(t, "application/json", fmt.Sprintf(`{"number": "206", "phone": %q}`, p.MAC()))
+		}
+		kitchen, office, before = len(h.kitchen.Requests()), len(h.office.Requests()), notSwitched()
+		if time.Now().Before(on) {
+			break
+		}
 	}
 	for _, p := range []struct {
 		*phonetest.Phone
@@ -109,8 +118,27 @@ func (h *house) testDND(t *testing.T) {
 	}
 	// The third phone of the list does not exist.
 	eventually(t, "Node-RED tells of the phone that was not switched", func() bool {
-		return strings.Count(h.nodeRED.Output(), "[debug:not switched]") == 2
+		return notSwitched()-before == 2
 	})
+}
+
+// deployDND deploys times of which the first is so far ahead, and returns it.
+func (h *house) deployDND(t *testing.T, lead time.Duration) (on time.Time) {
+	t.Helper()
+	on = time.Now().Add(lead).Truncate(time.Second)
+	for name, at := range map[string]time.Time{"on": on.In(wall), "off": on.In(wall).Add(2 * time.Second)} {
+		h.dndClock(name)["crontab"] = fmt.Sprintf("%d %d %d * * *", at.Second(), at.Minute(), at.Hour())
+	}
+	text, err := json.Marshal(h.flows)
+	must(t, err)
+	started := func() int { return strings.Count(h.nodeRED.Output(), "Started modified nodes") }
+	before := started()
+	if status, answer := h.post(t, "/flows", "application/json", string(text), "Node-RED-Deployment-Type", "nodes"); status != http.StatusNoContent {
+		t.Fatalf("deploying is answered %d: %s", status, answer)
+	}
+	// It answers before it starts them.
+	eventually(t, "Node-RED starts the two nodes", func() bool { return started() > before })
+	return on
 }
 
 // testRestart: calls that end meanwhile are logged, and nothing else happens because of it.
