@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -145,6 +146,7 @@ func TestSource(t *testing.T) {
 	}
 }
 
+// TestPeek looks twice: once until all has come, and once until nothing comes any more.
 func TestPeek(t *testing.T) {
 	url, _ := startBroker(t, "127.0.0.1:0")
 	o := observe(t, url, "observer")
@@ -160,15 +162,29 @@ func TestPeek(t *testing.T) {
 	}
 	runInBackground(t, c.Run)
 	eventually(t, "connected", func() bool { return c.Status().Connected })
+	ended, end := context.WithCancel(t.Context())
+	defer end()
 	var mu sync.Mutex
-	var got []string
+	var got, again []string
 	receive := func(m Message) {
 		mu.Lock()
 		defer mu.Unlock()
-		got = append(got, m.Topic)
+		if got = append(got, m.Topic); len(got) == len(want) {
+			end()
+		}
 	}
-	if err := c.Peek(t.Context(), "conf/+", 300*time.Millisecond, receive); err != nil {
-		t.Fatal(err)
+	if err := c.Peek(ended, "conf/+", patience, receive); !errors.Is(err, context.Canceled) {
+		t.Errorf("not all came, or ctx ended for nothing: %v", err)
+	}
+	const quiet = 50 * time.Millisecond // in which as much comes as the broker is quick
+	begun := time.Now()
+	err := c.Peek(t.Context(), "conf/+", quiet, func(m Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		again = append(again, m.Topic)
+	})
+	if took := time.Since(begun); err != nil || took < quiet {
+		t.Fatalf("it looked for %s: %v", took, err)
 	}
 	o.publish(t, "conf/new", "x", true) // nobody listens any more
 	mu.Lock()
@@ -177,8 +193,11 @@ func TestPeek(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
+	for _, topic := range again {
+		if !slices.Contains(want, topic) {
+			t.Errorf("somebody still listens, to %s", topic)
+		}
+	}
 	if err := c.Peek(ended, "other/+", time.Minute, receive); err == nil {
 		t.Error("ctx ended, and no error")
 	}
