@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // eventually waits for a condition; what tells what was waited for.
 func eventually(t *testing.T, what string, condition func() bool) {
