@@ -11,8 +11,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +26,7 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/phone"
 	"github.com/phone2mqtt/phone2mqtt/phone/book"
 	"github.com/phone2mqtt/phone2mqtt/phone/phonetest"
+	"github.com/phone2mqtt/phone2mqtt/test/stand"
 )
 
 // The end-to-end tests run the whole program between real peers: a broker, simulated phones and an
@@ -54,19 +53,21 @@ func eachBroker(t *testing.T, test func(t *testing.T, start func(t *testing.T, a
 	t.Run("embedded", func(t *testing.T) { test(t, startEmbedded) })
 	t.Run("mosquitto", func(t *testing.T) {
 		requireMosquitto(t)
-		test(t, startMosquitto)
+		test(t, func(t *testing.T, addr string) testBroker { return startMosquitto(t, addr) })
 	})
 }
 
-func requireMosquitto(t *testing.T) {
+// requireMosquitto skips where it is not installed, unless TEST_REQUIRE names it.
+func requireMosquitto(t testing.TB) {
 	t.Helper()
-	if _, err := exec.LookPath("mosquitto"); err == nil {
-		return
+	_, err := stand.FindMosquitto()
+	switch {
+	case err == nil:
+	case slices.Contains(strings.Split(os.Getenv("TEST_REQUIRE"), ","), "mosquitto"):
+		t.Fatalf("%v, and TEST_REQUIRE asks for it", err)
+	default:
+		t.Skip(err)
 	}
-	if slices.Contains(strings.Split(os.Getenv("TEST_REQUIRE"), ","), "mosquitto") {
-		t.Fatal("mosquitto is not installed, and TEST_REQUIRE asks for it")
-	}
-	t.Skip("mosquitto is not installed")
 }
 
 // testBroker is a running broker.
@@ -99,41 +100,24 @@ func startEmbedded(t *testing.T, addr string) testBroker {
 }
 
 // startMosquitto runs a mosquitto that keeps nothing; its stop kills it.
-func startMosquitto(t *testing.T, addr string) testBroker {
+func startMosquitto(t testing.TB, addr string) testBroker {
 	t.Helper()
-	if addr == "" {
-		addr = freeAddr(t)
-	}
-	_, port, _ := net.SplitHostPort(addr)
-	config := filepath.Join(t.TempDir(), "mosquitto.conf")
-	text := fmt.Sprintf("listener %s 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nmax_inflight_messages 1000\n", port)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	// Longer than the test's own context: what runs against it is stopped by clean-ups of its own.
+	broker, err := stand.StartBroker(context.Background(), t.TempDir(), addr)
+	if err != nil {
 		t.Fatal(err)
 	}
-	process := exec.Command("mosquitto", "-c", config)
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop := sync.OnceFunc(func() { _ = process.Process.Kill(); _ = process.Wait() })
-	t.Cleanup(stop)
-	eventually(t, "mosquitto listens", func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err == nil
-	})
-	return testBroker{addr, stop}
+	t.Cleanup(broker.Kill)
+	return testBroker{broker.Addr, broker.Kill}
 }
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := stand.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return addr
 }
 
 // house is the program, running in this process.

@@ -6,13 +6,9 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime/pprof"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -26,10 +22,8 @@ import (
 //	go test ./cmd/phone2mqtt -run '^$' -bench Intake -benchtime 10s -cpuprofile cpu.out
 //	go tool pprof -tagignore side=phones -top -cum cpu.out
 func BenchmarkIntake(b *testing.B) {
-	if _, err := exec.LookPath("mosquitto"); err != nil {
-		b.Skip("mosquitto is not installed")
-	}
-	intake := benchHouse(b, benchMosquitto(b))
+	requireMosquitto(b)
+	intake := benchHouse(b, startMosquitto(b, "").addr)
 	const phones, atOnce = 1000, 64
 	var sent atomic.Int64
 	send := func(n int64, event string) error {
@@ -86,38 +80,6 @@ func benchHouse(b *testing.B, broker string) string {
 		}
 	})
 	return intake.Addr().String()
-}
-
-// benchMosquitto runs a broker in a process of its own, and returns its address.
-func benchMosquitto(b *testing.B) string {
-	b.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	addr := free.Addr().String()
-	_ = free.Close()
-	_, port, _ := net.SplitHostPort(addr)
-	config := filepath.Join(b.TempDir(), "mosquitto.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, "listener %s 127.0.0.1\nallow_anonymous true\nuser root\n", port), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	process := exec.Command("mosquitto", "-c", config)
-	if err := process.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
-	for deadline := time.Now().Add(patience); ; {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			_ = c.Close()
-			return addr
-		}
-		if time.Now().After(deadline) {
-			b.Fatal(err)
-		}
-		<-time.After(5 * time.Millisecond)
-	}
 }
 
 // benchSend sends a request from an address of its own, as each phone has one, and wants a 200.
