@@ -57,7 +57,7 @@ func (b *Bridge) clear(topic string) {
 // here, so that its transaction is remembered like any other.
 func (b *Bridge) enqueue(d *device, cmd phone.Command, unread error) {
 	now := time.Now()
-	if again, repeated := d.queue.Expect(cmd.Transaction, now); repeated {
+	if again, repeated := d.queue.Expect(cmd, now); repeated {
 		if again != nil {
 			b.publishResult(d.mac, *again)
 		}
@@ -73,6 +73,8 @@ func (b *Bridge) enqueue(d *device, cmd phone.Command, unread error) {
 		b.conclude(d, j, b.forbid(d, cmd, refusal, outcome{}))
 		return
 	}
+	// A reject for a call that does not ring must not end the tones of the one that talks.
+	j.Refused = cmd.EndsCall() && cmd.Judge(d.snapshot()).Refusal != ""
 	if err := d.queue.Put(j, func() { b.begin(d) }); err != nil {
 		b.conclude(d, j, failed(err))
 	}

@@ -1,10 +1,11 @@
 package queue
 
 import (
-	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/phone2mqtt/phone2mqtt/bridge/payload"
+	"github.com/phone2mqtt/phone2mqtt/phone"
 )
 
 const (
@@ -14,9 +15,15 @@ const (
 	mostAnswers = 1000
 )
 
-// answers remembers the results of one phone's commands by transaction: a QoS 1 publisher may send a
-// command twice.
+// answers remembers the results of one phone's commands that have a transaction: a QoS 1 publisher may
+// send a command twice. Who uses one transaction for everything does not send a command twice with it.
 type answers map[string]*answer
+
+// identity is what two commands have in common that are the same: all but when they expire.
+func identity(c phone.Command) string {
+	c.ExpiresAt = time.Time{}
+	return fmt.Sprintf("%#v", c)
+}
 
 type answer struct {
 	at      time.Time
@@ -24,18 +31,18 @@ type answer struct {
 	repeats int             // that came while it did
 }
 
-// Expect notes that a command came in, nil for one without a transaction. When its transaction is known
-// already, the command is a repeat that must not be run again; its result is given when there is one,
-// and otherwise follows by [Queue.Settle].
-func (q *Queue) Expect(transaction json.RawMessage, now time.Time) (result *payload.Result, repeated bool) {
-	if transaction == nil {
+// Expect notes that a command came in. When it came with its transaction before, it is a repeat that must
+// not be run again; its result is given when there is one, and otherwise follows by [Queue.Settle].
+func (q *Queue) Expect(c phone.Command, now time.Time) (result *payload.Result, repeated bool) {
+	if c.Transaction == nil {
 		return nil, false
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	seen, ok := q.answers[string(transaction)]
+	key := identity(c)
+	seen, ok := q.answers[key]
 	if !ok || seen.isOver(now) {
-		q.answers.expect(string(transaction), now)
+		q.answers.expect(key, now)
 		return nil, false
 	}
 	if seen.result == nil {
@@ -49,8 +56,8 @@ func (q *Queue) Expect(transaction json.RawMessage, now time.Time) (result *payl
 
 func (a *answer) isOver(now time.Time) bool { return a.result != nil && now.Sub(a.at) >= remembered }
 
-// expect notes a transaction whose result is still to come, and drops those that are over.
-func (a *answers) expect(transaction string, now time.Time) {
+// expect notes a command whose result is still to come, and drops those that are over.
+func (a *answers) expect(command string, now time.Time) {
 	if *a == nil {
 		*a = make(answers)
 	}
@@ -59,15 +66,18 @@ func (a *answers) expect(transaction string, now time.Time) {
 			delete(*a, key)
 		}
 	}
-	(*a)[transaction] = &answer{at: now}
+	(*a)[command] = &answer{at: now}
 }
 
 // Settle notes the result of a command and tells how many repeats wait for it.
-func (q *Queue) Settle(r payload.Result) (repeats int) {
+func (q *Queue) Settle(c phone.Command, r payload.Result) (repeats int) {
+	if c.Transaction == nil {
+		return 0
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	seen, ok := q.answers[string(r.Transaction)]
-	if r.Transaction == nil || !ok {
+	seen, ok := q.answers[identity(c)]
+	if !ok {
 		return 0
 	}
 	seen.result = &r

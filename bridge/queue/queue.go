@@ -16,7 +16,8 @@ import (
 	"github.com/phone2mqtt/phone2mqtt/phone"
 )
 
-// mostWaiting commands may wait for one phone.
+// mostWaiting commands may wait for one phone, and as many hang-ups before them: a call can be ended
+// however many others somebody sends.
 const mostWaiting = 100
 
 var (
@@ -30,13 +31,14 @@ var (
 type Job struct {
 	Command phone.Command
 	Probe   bool
+	Refused bool      // as things stand it will not be sent: nothing has to end for it
 	At      time.Time // when it came in
 }
 
 // yieldsTo tells that a job has to end early for another: a probe for any command, which would wait for
 // a phone that is not there, and a command for a hang-up.
 func (j Job) yieldsTo(next Job) bool {
-	return j.Probe || next.Command.EndsCall() && !j.Command.EndsCall()
+	return j.Probe || next.Command.EndsCall() && !next.Refused && !j.Command.EndsCall()
 }
 
 // Queue is one phone's. Its zero value is empty; its methods may be called at the same time.
@@ -65,7 +67,7 @@ func (q *Queue) Put(j Job, start func()) error {
 	case q.work == nil:
 		q.work = new(work)
 		start()
-	case len(q.work.waiting) >= mostWaiting:
+	case q.work.isFullFor(j):
 		return ErrFull
 	}
 	q.work.put(j)
@@ -82,14 +84,27 @@ func (q *Queue) PutProbe(at time.Time, start func()) {
 	}
 }
 
+// hangUps is how many of what waits hang up. They are the first.
+func (w *work) hangUps() int {
+	n := slices.IndexFunc(w.waiting, func(j Job) bool { return !j.Command.EndsCall() })
+	if n < 0 {
+		return len(w.waiting)
+	}
+	return n
+}
+
+func (w *work) isFullFor(j Job) bool {
+	if j.Command.EndsCall() {
+		return w.hangUps() >= mostWaiting
+	}
+	return len(w.waiting)-w.hangUps() >= mostWaiting
+}
+
 func (w *work) put(j Job) {
 	place := len(w.waiting)
 	if j.Command.EndsCall() {
 		// A call that is to end must not go on while a sequence runs or others wait.
-		place = slices.IndexFunc(w.waiting, func(other Job) bool { return !other.Command.EndsCall() })
-		if place < 0 {
-			place = len(w.waiting)
-		}
+		place = w.hangUps()
 	}
 	if w.end != nil && w.running.yieldsTo(j) {
 		w.end(ErrHungUp)

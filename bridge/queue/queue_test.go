@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +68,7 @@ func TestYielding(t *testing.T) {
 		{"a sequence for a hang-up", named("transfer"), named("hangup"), true},
 		{"a sequence for a key", named("transfer"), named("key"), false},
 		{"a hang-up for a hang-up", named("reject"), named("hangup"), false},
+		{"a sequence for a hang-up that is refused", named("dtmf"), Job{Command: phone.Command{Name: "reject"}, Refused: true}, false},
 		{"a probe for a key", probe, named("key"), true},
 	} {
 		var q Queue
@@ -88,6 +91,18 @@ func TestFull(t *testing.T) {
 	}
 	if err := q.Put(named("key"), nil); !errors.Is(err, ErrFull) {
 		t.Errorf("one too many: %v", err)
+	}
+	// Calls can be ended all the same, as often as that is of any use.
+	for range mostWaiting {
+		puts(t, &q, named("hangup"))
+	}
+	if err := q.Put(named("reject"), nil); !errors.Is(err, ErrFull) {
+		t.Errorf("one hang-up too many: %v", err)
+	}
+	for range mostWaiting {
+		if j, _, _ := q.Next(t.Context()); j.Command.Name != "hangup" {
+			t.Fatalf("a %s goes before a hang-up", j.Command.Name)
+		}
 	}
 	q.Next(t.Context())
 	puts(t, &q, named("key"))
@@ -136,6 +151,37 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// with is a command with this transaction.
+func with(transaction string) phone.Command {
+	return phone.Command{Name: "dial", Number: "206", Transaction: json.RawMessage(transaction)}
+}
+
+// TestSameCommand tells which commands with one transaction are one.
+func TestSameCommand(t *testing.T) {
+	first := phone.Command{Name: "key", Keys: []phone.Key{"1", "2"}, Transaction: json.RawMessage(`7`)}
+	for what, change := range map[string]func(*phone.Command){
+		"":                   func(*phone.Command) {},
+		"another time":       func(c *phone.Command) { c.ExpiresAt = time.Now() },
+		"other keys":         func(c *phone.Command) { c.Keys = []phone.Key{"1", "3"} },
+		"another number":     func(c *phone.Command) { c.Number = "206" },
+		"another command":    func(c *phone.Command) { c.Name = "dtmf" },
+		"with force":         func(c *phone.Command) { c.Force = true },
+		"a text, no number":  func(c *phone.Command) { c.Transaction = json.RawMessage(`"7"`) },
+		"another position":   func(c *phone.Command) { c.Want = phone.On },
+		"another account":    func(c *phone.Command) { c.Account = "2" },
+		"another transfer":   func(c *phone.Command) { c.Attended = true },
+		"another time again": func(c *phone.Command) { c.ExpiresAt = time.Now().Add(time.Hour) },
+	} {
+		var q Queue
+		q.Expect(first, time.Now())
+		next := first
+		change(&next)
+		if _, repeated := q.Expect(next, time.Now()); repeated != (what == "" || strings.HasPrefix(what, "another time")) {
+			t.Errorf("%s: repeated %v", what, repeated)
+		}
+	}
+}
+
 // TestAnswers sends one transaction again and again, from before its result to after a minute.
 func TestAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -147,7 +193,7 @@ func TestAnswers(t *testing.T) {
 		expect := func(transaction string, want expected) {
 			t.Helper()
 			var got expected
-			got.Result, got.Repeated = q.Expect(json.RawMessage(transaction), time.Now())
+			got.Result, got.Repeated = q.Expect(with(transaction), time.Now())
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s after %s (-want +got):\n%s", transaction, time.Now(), diff)
 			}
@@ -160,7 +206,7 @@ func TestAnswers(t *testing.T) {
 		expect(`"t2"`, expected{})
 		expect(`"t1"`, expected{nil, true})
 		expect(`"t1"`, expected{nil, true})
-		if repeats := q.Settle(result); repeats != 2 {
+		if repeats := q.Settle(with(`"t1"`), result); repeats != 2 {
 			t.Errorf("%d repeats wait, want 2", repeats)
 		}
 		time.Sleep(remembered - time.Nanosecond)
@@ -168,7 +214,7 @@ func TestAnswers(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		expect(`"t1"`, expected{})
 		expect(`"t2"`, expected{nil, true}) // it still runs
-		if repeats := q.Settle(payload.Result{Status: "ok"}); repeats != 0 {
+		if repeats := q.Settle(phone.Command{}, payload.Result{Status: "ok"}); repeats != 0 {
 			t.Errorf("%d repeats of none", repeats)
 		}
 	})
@@ -178,10 +224,10 @@ func TestAnswers(t *testing.T) {
 func TestCommandsWithoutTransaction(t *testing.T) {
 	var q Queue
 	for range 2 {
-		if _, repeated := q.Expect(nil, time.Now()); repeated {
+		if _, repeated := q.Expect(phone.Command{Name: "dial"}, time.Now()); repeated {
 			t.Error("a repeat of nothing")
 		}
-		q.Settle(payload.Result{})
+		q.Settle(phone.Command{Name: "dial"}, payload.Result{})
 	}
 }
 
@@ -190,9 +236,9 @@ func TestAnswersAreBounded(t *testing.T) {
 	var q Queue
 	now := time.Now()
 	for i := range 3 * mostAnswers {
-		transaction, _ := json.Marshal(i)
-		q.Expect(transaction, now)
-		q.Settle(payload.Result{Transaction: transaction})
+		c := with(fmt.Sprint(i))
+		q.Expect(c, now)
+		q.Settle(c, payload.Result{Transaction: c.Transaction})
 		if len(q.answers) > mostAnswers {
 			t.Fatalf("%d are remembered", len(q.answers))
 		}

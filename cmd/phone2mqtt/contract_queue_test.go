@@ -118,19 +118,21 @@ func TestQueueIsFull(t *testing.T) {
 	for n := range 103 {
 		s.order(t, vendor, "soft", fmt.Sprintf(`{"value":1,"transaction":"t%d"}`, n))
 	}
+	// However much waits, the call can be ended.
+	s.order(t, vendor, "hangup", `{"transaction":"end"}`)
 	s.heard(t)
 	letGo(p)
-	results := s.awaitOutcomes(t, 104)
+	results := s.awaitOutcomes(t, 105)
 	tally := make(map[string]int)
 	for _, r := range results {
 		_, what, _ := strings.Cut(r, " ")
 		tally[what]++
 	}
-	if diff := cmp.Diff(map[string]int{"ok": 101, "error queue": 3}, tally); diff != "" {
+	if diff := cmp.Diff(map[string]int{"ok": 102, "error queue": 3}, tally); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
 	}
-	if got := len(lines(p)); got != 101 {
-		t.Errorf("the phone got %d requests, want 101", got)
+	if got := lines(p); len(got) != 102 || got[1] != "Command=2" {
+		t.Errorf("the phone got %d requests, want 102, of which the second hangs up: %q", len(got), got[:2])
 	}
 }
 
@@ -177,6 +179,46 @@ func TestHangUpEndsSequence(t *testing.T) {
 	}
 	if got := s.of(vendor + "/result")[0].member("sent"); got != "2" {
 		t.Errorf("sent is %s, want the 2 that the phone got", got)
+	}
+}
+
+// TestRefusedRejectEndsNothing sends a reject while nothing rings: the tones of the call go on.
+func TestRefusedRejectEndsNothing(t *testing.T) {
+	t.Parallel()
+	p := startPhone(t, phoneOptions(vendor))
+	hold(p)
+	s := startScene(t, nil, p)
+	for _, event := range []string{"incoming_call", "call_established"} {
+		s.tell(t, vendor, event, "call_id=a1")
+	}
+	s.order(t, vendor, "dtmf", `{"value":"1234","transaction":"digits"}`)
+	holdAt(t, p, 2)
+	s.order(t, vendor, "reject", `{"transaction":"end"}`)
+	s.heard(t)
+	letGo(p)
+	if diff := cmp.Diff([]string{"digits ok", "end error guard"}, s.awaitOutcomes(t, 2)); diff != "" {
+		t.Errorf("results (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"key=1", "key=2", "key=3", "key=4"}, lines(p)); diff != "" {
+		t.Errorf("what the phone got (-want +got):\n%s", diff)
+	}
+}
+
+// TestTransactionOfAnother uses one transaction for everything: what is another command is run.
+func TestTransactionOfAnother(t *testing.T) {
+	t.Parallel()
+	p := startPhone(t, phoneOptions(vendor))
+	s := startScene(t, nil, p)
+	for _, c := range [][2]string{
+		{"dial", `{"number":"206","transaction":"x"}`}, {"dial", `{"number":"207","transaction":"x"}`},
+		{"hangup", `{"transaction":"x"}`}, {"hangup", `{"transaction":"x","expires_at":"2999-01-01T00:00:00Z"}`},
+	} {
+		if result := s.do(t, vendor, c[0], c[1]); outcome(result) != "ok" {
+			t.Errorf("%q: %s", c, result.payload)
+		}
+	}
+	if diff := cmp.Diff([]string{"Command=1&Number=206", "Command=1&Number=207", "Command=2"}, lines(p)); diff != "" {
+		t.Errorf("what the phone got (-want +got):\n%s", diff)
 	}
 }
 
