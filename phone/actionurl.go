@@ -46,12 +46,12 @@ func (e *MACError) Error() string {
 	return fmt.Sprintf("mac=%s is not a MAC address; expected twelve hexadecimal digits", quote(e.Value))
 }
 
-// SplitWords takes the path of an Action URL apart. Empty words are skipped: a variable without value
-// leaves one behind.
+// SplitWords takes the path of an Action URL apart. Words that say nothing are skipped: a variable without
+// value leaves an empty one behind, or stays as it was written, such as `$ip`.
 func SplitWords(path string) []string {
 	var words []string
 	for word := range strings.SplitSeq(path, "/") {
-		if word = strings.TrimSpace(unescape(word)); word != "" {
+		if word = strings.TrimSpace(unescape(word)); word != "" && !isPlaceholder(word) {
 			words = append(words, word)
 		}
 	}

@@ -76,6 +76,9 @@ func TestParseEvent(t *testing.T) {
 			path: "/registered/001fc11a8b6c", query: "active_user=201&active_host=pbx",
 			want: Event{Type: Registered, MAC: testMAC, Account: Party{Number: "201", URI: "sip:201@pbx"}, Local: Party{Number: "201", URI: "sip:201@pbx"}},
 		},
+		"unset variables in the path": {
+			path: "/$mac/hold/001fc11a8b6c/$ip/$call-id/$remote", want: Event{Type: Hold, MAC: testMAC},
+		},
 		"unset variables": {
 			path: "/incoming_call", query: "mac=001fc11a8b6c&remote=$remote&call_id=&display_remote=$display_remote",
 			want: Event{Type: IncomingCall, MAC: testMAC},
