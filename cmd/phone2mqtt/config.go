@@ -225,6 +225,10 @@ func (c *config) check() error {
 	if c.HTTP.TokenPerPhone && len(c.HTTP.Token) == 0 {
 		return wrong("HTTP_TOKEN_PER_PHONE", "nothing to make the phones' tokens of, expected %s_HTTP_TOKEN with it; %s", prefix, goodToken)
 	}
+	// It is published and logged.
+	if slices.ContainsFunc(c.HTTP.Token, func(t secret.Text) bool { return strings.Contains(string(c.HTTP.URL), t.Reveal()) }) {
+		return wrong("HTTP_URL", "holds a token, expected the address alone: urls adds the token")
+	}
 	if slices.ContainsFunc(c.HTTP.TrustedProxies, func(n netip.Prefix) bool { return n.Bits() == 0 }) {
 		return wrong("HTTP_TRUSTED_PROXIES", "everyone is in it and could claim any address, expected the addresses of your proxies")
 	}

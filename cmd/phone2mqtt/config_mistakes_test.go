@@ -122,6 +122,7 @@ func TestMistakes(t *testing.T) {
 		{"unknown format", map[string]string{"LOG_FORMAT": "xml"}},
 
 		{"no such secret", map[string]string{"PHONE_PASSWORD_FILE": "testdata/none"}},
+		{"token in the address of the intake", map[string]string{"HTTP_URL": "http://10.0.0.1/" + hidden + "-0123456789", "HTTP_TOKEN": hidden + "-0123456789"}},
 		{"secret that is a directory", map[string]string{"MQTT_PASSWORD_FILE": "testdata"}},
 		{"empty secret", map[string]string{"MQTT_PASSWORD_FILE": "testdata/empty.txt"}},
 		{"bad token in a file", map[string]string{"HTTP_TOKEN_FILE": "testdata/words.txt"}},

@@ -63,6 +63,9 @@ func urls(args []string, stdout, stderr io.Writer) error {
 		page.token = gate.PhoneToken(page.token, phone.MAC(mac))
 	}
 	rows := slices.DeleteFunc(phone.Events(), func(row phone.EventRow) bool { return !all && !row.Essential })
+	if err := page.check(rows); err != nil {
+		return usageError{err}
+	}
 	if asXML {
 		return page.writeXML(rows, stdout, stderr)
 	}
@@ -77,6 +80,19 @@ func urls(args []string, stdout, stderr io.Writer) error {
 // urlPage makes the URLs of one phone, or with `$mac` of any.
 type urlPage struct {
 	base, token, mac string
+}
+
+// check finds what would make every URL useless, which no variable less can mend.
+func (p urlPage) check(rows []phone.EventRow) error {
+	if strings.Contains(p.base, "%") {
+		return wrong("HTTP_URL", "guessed from HTTP_ADDR it has a %% for the zone of an address, which a phone takes for an escape, expected something like http://192.168.0.2:8090")
+	}
+	for _, row := range rows {
+		if n := len(p.url(row)); n > longestURL {
+			return wrong("HTTP_URL", "too long: %s would have an Action URL of %d characters, and a phone takes %d; expected a shorter name, or an address", row.Label, n, longestURL)
+		}
+	}
+	return nil
 }
 
 // url is the Action URL of one event, with as many of its variables as there is room for.

@@ -172,6 +172,20 @@ func TestURLsAsXML(t *testing.T) {
 	}
 }
 
+// TestURLsOfNoUse wants no URL printed that a phone would spoil.
+func TestURLsOfNoUse(t *testing.T) {
+	for _, settings := range []map[string]string{
+		{"HTTP_URL": "http://" + strings.Repeat("a", 230) + ".example:8090"},
+		{"HTTP_URL": "http://" + strings.Repeat("a", 160) + ".example:8090", "HTTP_TOKEN": strings.Repeat("t", 64)},
+		{"HTTP_ADDR": "[fe80::1%lo]:8090"},
+	} {
+		out, _, err := runURLs(t, settings)
+		if _, ok := errors.AsType[usageError](err); !ok || !strings.Contains(err.Error(), "PHONE2MQTT_HTTP_URL") || out != "" {
+			t.Errorf("%v: %v, printed %q, want a usage error that names HTTP_URL", settings, err, out)
+		}
+	}
+}
+
 func TestURLsRefuse(t *testing.T) {
 	for _, args := range [][]string{{"--al"}, {"001fc11a8b"}, {vendor, vendor}} {
 		_, _, err := runURLs(t, nil, args...)
