@@ -182,7 +182,7 @@ func codeOf(err error) string {
 		return "expired"
 	}
 	switch {
-	case errors.Is(err, action.ErrUnreachable):
+	case errors.Is(err, action.ErrUnreachable), errors.Is(err, action.ErrTLS):
 		return "unreachable"
 	case errors.Is(err, action.ErrTimeout):
 		return "timeout"

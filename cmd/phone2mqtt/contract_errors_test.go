@@ -2,7 +2,12 @@ package main
 
 import (
 	"encoding/base64"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,6 +75,27 @@ func TestUnreachable(t *testing.T) {
 	result := s.do(t, vendor, "dtmf", "12")
 	if outcome(result) != "error unreachable" || result.member("sent") != "0" || result.member("http_status") != "null" {
 		t.Errorf("result: %s", result.payload)
+	}
+}
+
+// TestUntrustedPhone orders a phone with a certificate of its own: nothing is sent, and the result says
+// what to do.
+func TestUntrustedPhone(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	web := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	web.Config.ErrorLog = log.New(io.Discard, "", 0)
+	web.StartTLS()
+	t.Cleanup(web.Close)
+	s := startScene(t, func(c *bridge.Config) {
+		c.Phones = append(c.Phones, book.Listing{MAC: vendor, Host: web.URL})
+	})
+	result := s.do(t, vendor, "redial", "{}")
+	if outcome(result) != "error unreachable" || result.member("sent") != "0" || !strings.Contains(result.text("error"), "ca_file") {
+		t.Errorf("result: %s, want unreachable with what to do", result.payload)
+	}
+	if n := asked.Load(); n != 0 {
+		t.Errorf("the phone was asked %d times", n)
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 var (
 	// ErrUnreachable: there is no connection, and nothing was sent that the phone has not refused.
 	ErrUnreachable = errors.New("no connection to the phone: check that it is on and that its address is right")
+	// ErrTLS: the phone is there, but no https with it that can be trusted; nothing was sent.
+	ErrTLS = errors.New("no https with the phone: when its certificate is its own, give it ca_file, or insecure: true, in PHONES_FILE")
 	// ErrTimeout: the request was sent, and no answer came in time. The phone may have obeyed.
 	ErrTimeout = errors.New("the phone did not answer in time")
 	// ErrLogin: status 401 or 403.
@@ -157,7 +159,7 @@ func (p *Phone) DoWhile(ctx context.Context, to Address, login Login, uri phone.
 // remember draws the conclusions for the next request. A phone that could not be reached, or did not
 // answer, has neither refused a login nor taken one.
 func (c *conversation) remember(uri phone.ActionURI, login Login, answer Answer, err error) {
-	if uri.PressesKey() && !errors.Is(err, ErrUnreachable) {
+	if uri.PressesKey() && !errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrTLS) {
 		c.pacing.pressed()
 	}
 	switch {

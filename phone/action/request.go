@@ -82,7 +82,10 @@ func (c *conversation) request(parent context.Context, to Address, login Login, 
 		if parent.Err() != nil {
 			return reply{}, context.Cause(parent)
 		}
-		return reply{}, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		if !errors.Is(err, ErrTLS) {
+			err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		return reply{}, err
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
@@ -112,6 +115,9 @@ func (o *Options) connect(ctx context.Context, to Address) (net.Conn, error) {
 	secured := tls.Client(conn, to.tlsConfig())
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
+		if ctx.Err() == nil {
+			err = fmt.Errorf("%w: %w", ErrTLS, err)
+		}
 		return nil, err
 	}
 	return secured, nil
