@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -33,7 +35,9 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("status %+v", s)
 	}
 	mustStore(t, publish(c, event("dev/event", "after")))
-	eventually(t, "store works again", func() bool { return c.Status().StoreErr == nil })
+	if err := c.Status().StoreErr; err != nil {
+		t.Errorf("a message was stored after: %v", err)
+	}
 	if diff := cmp.Diff(map[string]string{"a": "1"}, records(t, store, "")); diff != "" {
 		t.Errorf("the record did not ride along: %s", diff)
 	}
@@ -80,12 +84,17 @@ func TestFullDiskIsDrained(t *testing.T) {
 	}
 }
 
-// TestStoreErrorClearsByItself has nothing new to write after the failure.
+// TestStoreErrorClearsByItself has no message to write after the failure. What is smaller than one still
+// fits into the file, and tells nothing of the next message.
 func TestStoreErrorClearsByItself(t *testing.T) {
 	t.Parallel()
 	store := openStore(t, t.TempDir())
-	store.db.Load().MaxSize = int(size(t, store.path))
-	c := NewClient(testConfig(t, nowhere), store)
+	db := store.db.Load()
+	db.MaxSize = int(size(t, store.path))
+	var log logbook
+	cfg := testConfig(t, nowhere)
+	cfg.Log = zerolog.New(&log)
+	c := NewClient(cfg, store)
 	runInBackground(t, c.Run)
 	var receipts []*Receipt
 	for range 3 * unsavedLimit / (300 << 10) {
@@ -104,7 +113,81 @@ func TestStoreErrorClearsByItself(t *testing.T) {
 		t.Errorf("%d unsaved bytes in memory", c.line.unsaved)
 	}
 	c.mu.Unlock()
+
+	mustStore(t, c.Publish(Batch{Records: []Record{{Key: "a", Value: []byte("1")}}}))
+	first, err := commitOf(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "two empty transactions", func() bool {
+		if c.Status().StoreErr == nil {
+			t.Fatal("the store takes messages, it says, for which there is no room")
+		}
+		now, err := commitOf(db)
+		return err == nil && now >= first+2
+	})
+	if err := publish(c, event("dev/event", strings.Repeat("x", 30<<10))).Wait(context.Background()); err == nil {
+		t.Error("there was room after all")
+	}
+
+	room(t, db)
 	eventually(t, "store works again", func() bool { return c.Status().StoreErr == nil })
+	want := []string{"store cannot be written", "store works again"}
+	eventually(t, "told", func() bool { return len(storeLog(t, &log)) >= len(want) })
+	if diff := cmp.Diff(want, storeLog(t, &log)); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+	if probeLeft(t, store) {
+		t.Error("the probe is still there")
+	}
+}
+
+// room takes the limit off a file while nothing is written to it.
+func room(t *testing.T, db *bolt.DB) {
+	t.Helper()
+	tx, err := db.Begin(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.MaxSize = 0
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// storeLog are the messages about the store.
+func storeLog(t *testing.T, log *logbook) []string {
+	t.Helper()
+	return slices.DeleteFunc(log.messages(t), func(m string) bool { return !strings.HasPrefix(m, "store ") })
+}
+
+func probeLeft(t *testing.T, s *Store) (left bool) {
+	t.Helper()
+	if err := s.view(func(tx *bolt.Tx) error {
+		left = tx.Bucket(bucketProbe) != nil
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return left
+}
+
+// TestProbeOfAKilledProcess is between the two transactions of a probe when it ends.
+func TestProbeOfAKilledProcess(t *testing.T) {
+	dir := t.TempDir()
+	store, err := OpenStore(dir, StoreOptions{Log: testLog(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.db.Load().Update(putProbe); err != nil || !probeLeft(t, store) {
+		t.Fatalf("no probe, error %v", err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if probeLeft(t, openStore(t, dir)) {
+		t.Error("the probe is still there")
+	}
 }
 
 // TestDamageWhileRunning spoils the file under a client: what is in memory is

@@ -58,6 +58,9 @@ func (s *Store) prepare(tx *bolt.Tx) error {
 			return err
 		}
 	}
+	if err := removeProbe(tx); err != nil { // of a process that was killed on the way
+		return err
+	}
 	newest := schemaOf(s.migrations)
 	if found == 0 {
 		found = newest

@@ -19,7 +19,7 @@ type Status struct {
 	OldestWaiting time.Time // zero: none waits
 
 	Full     bool  // the last durable message was refused for want of room, and none was made since
-	StoreErr error // why the last transaction failed; nil: it did not
+	StoreErr error // why no message could be stored when that was tried last; nil: it could
 	LastErr  error // why there is no session; nil while there is one
 
 	Reconnects uint64 // sessions after the first one

@@ -29,6 +29,7 @@ type work struct {
 	transaction
 	receipts []*Receipt
 	since    time.Time // of the first receipt
+	probed   bool      // it stands for a probe, see heals
 }
 
 func newWork() work {
@@ -79,7 +80,10 @@ func (c *Client) write(finish <-chan struct{}) {
 		if last {
 			return
 		}
-		if ok = c.load() && ok; !ok {
+		if ok = c.load() && ok; ok && w != nil {
+			ok = c.heals()
+		}
+		if !ok {
 			later = retryDelay
 		}
 		if later > 0 {
@@ -116,7 +120,7 @@ func (a *alarm) stop() {
 
 // takeWork returns what to commit now, or else after what time to look again,
 // zero for not before there is news. After a failure an empty transaction is
-// tried when it is due, to see whether the disk takes it again.
+// tried when it is due, and a probe after it: the disk may take them again.
 func (c *Client) takeWork(due bool) (w *work, later time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -209,8 +213,10 @@ func (c *Client) commitAnew(w *work, reason error) error {
 	return c.store.commit(&w.transaction)
 }
 
-// book notes in line what became of a transaction.
+// book notes in line what became of a transaction. A failure is over when
+// messages are stored again, or a probe: the rest is too small to show it.
 func (c *Client) book(w *work, err error) {
+	shows := err != nil || len(w.puts) > 0 || w.probed
 	c.mu.Lock()
 	if err == nil {
 		for _, e := range w.puts {
@@ -219,9 +225,13 @@ func (c *Client) book(w *work, err error) {
 	} else {
 		c.takeBack(w)
 	}
-	c.status.StoreErr = err
+	if shows {
+		c.status.StoreErr = err
+	}
 	c.mu.Unlock()
-	c.logStore(err)
+	if shows {
+		c.logStore(err)
+	}
 }
 
 // takeBack keeps of a failed transaction what another one has to do, unless
