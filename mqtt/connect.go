@@ -22,7 +22,7 @@ const subscribeRefused = 0x80
 func (c *Client) connect(ctx context.Context, broker *url.URL) (*session, error) {
 	s := newSession(c)
 	s.paho = paho.NewClient(s.options(ctx, broker))
-	err := s.open(ctx)
+	err := s.open(ctx, broker.Scheme)
 	if err != nil {
 		s.cut()
 		return nil, err
@@ -30,7 +30,7 @@ func (c *Client) connect(ctx context.Context, broker *url.URL) (*session, error)
 	return s, nil
 }
 
-func (s *session) open(ctx context.Context) error {
+func (s *session) open(ctx context.Context, scheme string) error {
 	cfg := &s.client.cfg
 	connected := s.paho.Connect()
 	// paho bounds dialling and CONNACK together; it is given a little more.
@@ -38,6 +38,9 @@ func (s *session) open(ctx context.Context) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	if err := connected.Error(); err != nil {
+		if scheme == "mqtt" || scheme == "tcp" {
+			err = unanswered(err, "mqtts")
+		}
 		return fmt.Errorf("connect: %w", explained(err))
 	}
 	if err := s.subscribe(ctx); err != nil {
@@ -91,19 +94,56 @@ func (cfg *Config) dial(ctx context.Context, broker *url.URL) (net.Conn, error) 
 	if cfg.TLS != nil {
 		secure = cfg.TLS.Clone()
 	}
-	switch broker.Scheme {
-	case "ws", "wss":
+	spoke := whenSpoken(secure)
+	webSocket := func() (net.Conn, error) {
 		direct := func(*http.Request) (*url.URL, error) { return nil, nil }
 		return paho.NewWebsocket(broker.String(), secure, cfg.ConnectTimeout, nil, &paho.WebsocketOptions{Proxy: direct})
+	}
+	switch broker.Scheme {
+	case "ws":
+		conn, err := webSocket()
+		return conn, unanswered(err, "wss")
+	case "wss":
+		conn, err := webSocket()
+		return conn, speechless(err, *spoke)
 	case "mqtts", "ssl":
 		conn, err := (&tls.Dialer{Config: secure}).DialContext(ctx, "tcp", broker.Host)
-		if closedByPeer(err) {
-			err = fmt.Errorf("the broker closed the connection instead of speaking TLS, the port may be one without: %w", err)
-		}
-		return conn, err
+		return conn, speechless(err, *spoke)
 	default:
 		return (&net.Dialer{}).DialContext(ctx, "tcp", broker.Host)
 	}
+}
+
+// whenSpoken notes that the other side has shown a certificate that we trust: what
+// ends the connection later is not for want of TLS.
+func whenSpoken(secure *tls.Config) (spoke *bool) {
+	spoke = new(bool)
+	verify := secure.VerifyConnection
+	secure.VerifyConnection = func(state tls.ConnectionState) error {
+		*spoke = true
+		if verify == nil {
+			return nil
+		}
+		return verify(state)
+	}
+	return spoke
+}
+
+// speechless puts a hint before the end of a connection that should have spoken
+// TLS.
+func speechless(err error, spoke bool) error {
+	if spoke || !closedByPeer(err) {
+		return err
+	}
+	return fmt.Errorf("the broker closed the connection instead of speaking TLS, the port may be one without: %w", err)
+}
+
+// unanswered is the same for one without TLS. Brokers have other reasons, too.
+func unanswered(err error, secure string) error {
+	if !closedByPeer(err) {
+		return err
+	}
+	return fmt.Errorf("the broker closed the connection before it answered, if the port is one for TLS the URL has to begin with %s://: %w", secure, err)
 }
 
 // subscribe asks for everything at once and reads what was granted: a refusal
