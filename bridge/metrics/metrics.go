@@ -24,6 +24,9 @@ import (
 // unknown stands for every label value that is none of ours, and for what no event told.
 const unknown = "unknown"
 
+// loginCode is that of a command whose login the phone refused.
+const loginCode = "login"
+
 // Config says whose metrics they are. The functions are called at each scrape.
 type Config struct {
 	Version  string
@@ -65,10 +68,13 @@ func New(cfg Config) *Metrics {
 			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}),
 		request: histogram("phone_request_duration_seconds", "Time from connecting to a phone to the end of its answer, or of the waiting for one.", prometheus.DefBuckets),
 	}
+	// An alert on an increase misses the first one of a series that appears with it.
 	for _, row := range phone.Commands() {
 		m.known[row.Name] = true
+		if !(phone.Command{Name: row.Name}).IsOurs() {
+			m.commands.WithLabelValues(row.Name, loginCode)
+		}
 	}
-	// An alert on an increase misses the first one of a series that appears with it.
 	for _, reason := range bridge.Reasons() {
 		m.refusals.WithLabelValues(string(reason))
 	}

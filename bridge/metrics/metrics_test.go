@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"fmt"
 	"io"
 	"net/http/httptest"
 	"os"
@@ -63,6 +64,7 @@ func TestMetrics(t *testing.T) {
 		`phone2mqtt_calls_total{direction="incoming",result="missed"} 1`,
 		`phone2mqtt_calls_total{direction="unknown",result="unknown"} 1`,
 		`phone2mqtt_commands_total{code="ok",command="dial"} 1`,
+		`phone2mqtt_commands_total{code="login",command="reboot"} 0`,
 		`phone2mqtt_commands_total{code="command",command="unknown"} 1`,
 		`phone2mqtt_phones{availability="online"} 5`,
 		`phone2mqtt_phones{availability="offline"} 1`,
@@ -86,6 +88,29 @@ func TestMetrics(t *testing.T) {
 	}
 	if text := strings.Join(got, "\n"); strings.Contains(text, "0171234567") {
 		t.Error("what somebody sent became a label")
+	}
+}
+
+// TestLoginsAreThereFromTheStart: an alert on their increase sees the first one, for each command that a
+// phone can refuse, and there is nothing else of commands before the first one.
+func TestLoginsAreThereFromTheStart(t *testing.T) {
+	m := New(Config{Status: func() mqtt.Status { return mqtt.Status{} }, Phones: func() (int, int) { return 0, 0 }})
+	ofCommands := func() []string {
+		return slices.DeleteFunc(scrape(t, m), func(line string) bool { return !strings.HasPrefix(line, "phone2mqtt_commands_total{") })
+	}
+	var want []string
+	for _, row := range phone.Commands() {
+		if row.Name != "clear_missed" { // nothing goes to the phone
+			want = append(want, fmt.Sprintf("phone2mqtt_commands_total{code=\"login\",command=%q} 0", row.Name))
+		}
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, ofCommands()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	m.CommandAnswered("dial", "login")
+	if got := ofCommands(); len(got) != len(want) || !slices.Contains(got, `phone2mqtt_commands_total{code="login",command="dial"} 1`) {
+		t.Errorf("a refused login is not counted where it was awaited: %q", got)
 	}
 }
 
