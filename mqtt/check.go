@@ -104,11 +104,13 @@ func (s *Store) report(tx *bolt.Tx, r *StoreReport, readable func(key string, va
 type Kind string
 
 // The kinds: a durable message that the broker has not acknowledged, one that
-// was set aside, and a record of the owner.
+// was set aside, and a record of the owner; and of a damaged file one of these
+// that may have been delivered, deleted or replaced long ago.
 const (
 	Waiting  Kind = "waiting"
 	SetAside Kind = "aside"
 	OfOwner  Kind = "record"
+	Stray    Kind = "stray"
 )
 
 // StoreItem is one of those.
@@ -161,14 +163,17 @@ func (s *Store) item(bucket []byte, p pair) StoreItem {
 // DumpStore visits everything in a store that the path leads to as for
 // CheckStore, and changes nothing. It holds the store while it looks through it
 // first, and while it reads a chunk, never during visit: a daemon that is started
-// meanwhile starts, and then it ends with an error. The errors are those of CheckStore and of visit.
+// meanwhile starts, and then it ends with an error. The errors are those of CheckStore and of visit. Of a
+// damaged file it visits what can be read, before it returns the error.
 func DumpStore(path string, visit func(StoreItem) error) error {
 	s, err := findStore(path)
 	if err != nil {
 		return err
 	}
 	commit := 0
-	if err := s.look(func(db *bolt.DB) (err error) { commit, err = commitOf(db); return err }); err != nil {
+	if err := s.look(func(db *bolt.DB) (err error) { commit, err = commitOf(db); return err }); errors.Is(err, errDamaged) {
+		return s.salvage(err, visit)
+	} else if err != nil {
 		return fmt.Errorf("store %s: %w", s.path, err)
 	}
 	for _, k := range kinds {

@@ -10,7 +10,8 @@ import (
 )
 
 // FuzzStoreFile holds that a file with anything written over it is opened, or set aside for a new one,
-// or refused with an error; and that what is opened can be read, written to and closed.
+// or refused with an error; that what is opened can be read, written to and closed; and that a dump of what is
+// damaged ends, with nothing that was not stored.
 func FuzzStoreFile(f *testing.F) {
 	dir := f.TempDir()
 	s, err := OpenStore(dir, StoreOptions{})
@@ -51,6 +52,12 @@ func FuzzStoreFile(f *testing.F) {
 			t.Fatal(err)
 		}
 		s := &Store{path: path, temporary: true, maxBytes: defaultMaxBytes, clock: newClock(), log: zerolog.Nop()}
+		_ = s.salvage(errDamaged, func(i StoreItem) error {
+			if i.Key == "" && i.Err == nil && (i.Message.Topic != "topic" || string(i.Message.Payload) != "payload") {
+				t.Errorf("dumped, and never stored: %+v", i)
+			}
+			return nil
+		})
 		err := s.open()
 		if errors.Is(err, errDamaged) {
 			err = s.replace(err)

@@ -1,9 +1,13 @@
 package mqtt
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"io"
+	"math/bits"
+	"slices"
 )
 
 // The form of a bbolt file, as far as it is looked at here: pages, of which a branch names others and a
@@ -17,9 +21,16 @@ const (
 	kindFree     = 16     // the pages that are free, 8 each
 	manyFree     = 0xffff // in place of their count, which is then the first of them
 
-	metaFreelist = pageHeader + 32 // places in a page of either header
+	metaPageSize = pageHeader + 8 // places in a page of either header
+	metaRoot     = pageHeader + 16
+	metaFreelist = pageHeader + 32
+	metaEnd      = pageHeader + 40
 	metaCommit   = pageHeader + 48
-	flagBucket   = 1 // the value is a bucket
+	metaSum      = pageHeader + 56 // FNV-1a of what is between the page header and here
+	flagBucket   = 1               // the value is a bucket
+
+	largestKey   = 32 << 10                // bbolt takes no larger one
+	largestValue = 256<<20 + largestKey<<3 // MQTT takes no larger payload
 )
 
 // pageTree goes from page to page of a file before bbolt does. bbolt trusts what it finds there: it
@@ -85,27 +96,7 @@ func (p *pageTree) checkFree(commit uint64) error {
 }
 
 func (p *pageTree) free(id uint64) error {
-	if id < 2 || id >= p.end || p.seen[id] {
-		return fmt.Errorf("the list of free pages at page %d: %w", id, errDamaged)
-	}
-	at := int64(id * p.size)
-	header, size, err := p.head(at, id)
-	if err != nil {
-		return err
-	}
-	kind, count := binary.NativeEndian.Uint16(header[8:]), uint64(binary.NativeEndian.Uint16(header[10:]))
-	at += pageHeader
-	if count == manyFree {
-		many, err := p.read(at, 8)
-		if err != nil {
-			return err
-		}
-		count, at, size = binary.NativeEndian.Uint64(many), at+8, size-8
-	}
-	if kind != kindFree || count > (size-pageHeader)/8 {
-		return fmt.Errorf("a list of %d free pages, of kind %x: %w", count, kind, errDamaged)
-	}
-	list, err := p.read(at, int(count*8))
+	list, err := p.list(id)
 	if err != nil {
 		return err
 	}
@@ -115,6 +106,31 @@ func (p *pageTree) free(id uint64) error {
 		}
 	}
 	return nil
+}
+
+// list reads the list of free pages, 8 bytes each.
+func (p *pageTree) list(id uint64) ([]byte, error) {
+	if id < 2 || id >= p.end || p.seen[id] {
+		return nil, fmt.Errorf("the list of free pages at page %d: %w", id, errDamaged)
+	}
+	at := int64(id * p.size)
+	header, size, err := p.head(at, id)
+	if err != nil {
+		return nil, err
+	}
+	kind, count := binary.NativeEndian.Uint16(header[8:]), uint64(binary.NativeEndian.Uint16(header[10:]))
+	at += pageHeader
+	if count == manyFree {
+		many, err := p.read(at, 8)
+		if err != nil {
+			return nil, err
+		}
+		count, at, size = binary.NativeEndian.Uint64(many), at+8, size-8
+	}
+	if kind != kindFree || count > (size-pageHeader)/8 {
+		return nil, fmt.Errorf("a list of %d free pages, of kind %x: %w", count, kind, errDamaged)
+	}
+	return p.read(at, int(count*8))
 }
 
 // elements are those of a page of that many bytes, which may stand in a value too.
@@ -182,6 +198,111 @@ func (p *pageTree) read(at int64, length int) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", err, errDamaged)
 	}
 	return bytes, nil
+}
+
+// fileHeader is what one of the two headers tells.
+type fileHeader struct{ size, root, freelist, end, commit uint64 }
+
+// fileHeaders are the good ones, the newest first. The second lies behind the first page, of a size that
+// only the headers tell.
+func fileHeaders(file io.ReaderAt) (good []fileHeader) {
+	const smallest, largest = 1 << 10, 16 << 20 // that bbolt looks for
+	for at := uint64(0); at <= largest; at = max(2*at, smallest) {
+		page := make([]byte, metaSum+8)
+		if _, err := file.ReadAt(page, int64(at)); err != nil {
+			break
+		}
+		sum := fnv.New64a()
+		_, _ = sum.Write(page[pageHeader:metaSum])
+		field := func(at int) uint64 { return binary.NativeEndian.Uint64(page[at:]) }
+		h := fileHeader{number(page[metaPageSize:]), field(metaRoot), field(metaFreelist), field(metaEnd), field(metaCommit)}
+		if sum.Sum64() == field(metaSum) && h.size >= smallest && h.size <= largest && bits.OnesCount64(h.size) == 1 &&
+			(at == 0 || at == h.size) && (len(good) == 0 || good[0].size == h.size) {
+			good = append(good, h)
+		}
+	}
+	slices.SortFunc(good, func(a, b fileHeader) int { return cmp.Compare(b.commit, a.commit) })
+	return good
+}
+
+// piece is a key with its value, as it lies in the file.
+type piece struct {
+	kind   Kind
+	key    string
+	at     int64 // of the value
+	length int
+	bucket bool   // the value is one
+	page   uint64 // in place of a value: the page of a branch
+}
+
+// claim reads a page that no page read before has a part in.
+func (p *pageTree) claim(id uint64) ([]piece, error) {
+	if id < 2 || id >= p.end {
+		return nil, errDamaged
+	}
+	at := int64(id * p.size)
+	header, size, err := p.head(at, id)
+	if err != nil {
+		return nil, err
+	}
+	end := id + size/p.size
+	for page := id; page < end; page++ {
+		if p.seen[page] {
+			return nil, errDamaged
+		}
+	}
+	pieces, err := p.parse(at, header, size, p.size)
+	for page := id; page < end && err == nil; page++ {
+		p.seen[page] = true
+	}
+	return pieces, err
+}
+
+// parse is strict: bbolt writes keys and values one behind the other, up to the end of the last unit. So
+// nothing is read twice, and hardly a page with a wrong byte in its table is taken for whole.
+func (p *pageTree) parse(at int64, header []byte, size, unit uint64) ([]piece, error) {
+	kind, count := binary.NativeEndian.Uint16(header[8:]), uint64(binary.NativeEndian.Uint16(header[10:]))
+	end := pageHeader + count*pageElement
+	if kind != kindLeaf && (kind != kindBranch || count == 0) || end > size {
+		return nil, errDamaged
+	}
+	table, err := p.read(at+pageHeader, int(count*pageElement))
+	if err != nil {
+		return nil, err
+	}
+	pieces, keysAt := make([]piece, count), make([]uint64, count)
+	for i := range pieces {
+		e, it := table[i*pageElement:][:pageElement], &pieces[i]
+		position, key, value := number(e[4:]), number(e[8:]), number(e[12:])
+		if kind == kindBranch {
+			position, key, value = number(e), number(e[4:]), 0
+			it.page = binary.NativeEndian.Uint64(e[8:])
+		} else {
+			it.bucket = number(e)&flagBucket != 0
+		}
+		if pageHeader+uint64(i)*pageElement+position != end || key == 0 || key > largestKey || value > largestValue || kind == kindBranch && it.page < 2 {
+			return nil, errDamaged
+		}
+		keysAt[i], it.at, it.length = end, at+int64(end+key), int(value)
+		end += key + value
+	}
+	if (end+unit-1)/unit*unit != size {
+		return nil, errDamaged
+	}
+	for i := range pieces {
+		it, from := &pieces[i], at+int64(keysAt[i])
+		key, err := p.read(from, int(it.at-from))
+		if err != nil {
+			return nil, err
+		}
+		it.key = string(key)
+	}
+	return pieces, nil
+}
+
+// pagesOf are all that a file of so many bytes has.
+func pagesOf(file io.ReaderAt, bytes int64, size uint64) pageTree {
+	return pageTree{file: file, size: size, end: (uint64(bytes) + size - 1) / size, seen: map[uint64]bool{}}
 }
 
 func number(b []byte) uint64 { return uint64(binary.NativeEndian.Uint32(b)) }

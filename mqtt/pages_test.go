@@ -2,13 +2,14 @@ package mqtt
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 )
 
 // TestMisleadingPages opens files whose pages lead bbolt astray: around in a circle, or to the end of its
-// memory. Each is set aside, and a new store is begun.
+// memory. Each is dumped, then set aside, and a new store is begun.
 func TestMisleadingPages(t *testing.T) {
 	const kindAt, furtherAt, elementAt = 8, 12, pageHeader
 	for name, test := range map[string]struct {
@@ -55,6 +56,14 @@ func TestMisleadingPages(t *testing.T) {
 			}
 			if err := os.WriteFile(path, file, 0o600); err != nil {
 				t.Fatal(err)
+			}
+			if err := DumpStore(path, func(i StoreItem) error {
+				if i.Err == nil && string(i.Message.Payload) != "payload" {
+					t.Errorf("dumped, and never stored: %+v", i)
+				}
+				return nil
+			}); !errors.Is(err, errDamaged) {
+				t.Errorf("DumpStore: %v", err)
 			}
 			s = openStore(t, dir)
 			if aside, _ := filepath.Glob(path + ".damaged-*"); len(aside) != 1 || s.found.span.count != 0 {

@@ -131,7 +131,7 @@ func dumped(i mqtt.StoreItem) storeLine {
 	line := storeLine{Kind: i.Kind, Place: i.Place, Key: i.Key}
 	text := i.Value
 	switch {
-	case i.Kind == mqtt.OfOwner:
+	case i.Key != "":
 		line.Unreadable = readableRecord(i.Key, i.Value) != nil
 	case i.Err != nil:
 		line.Unreadable, line.Bytes = true, i.Value

@@ -195,6 +195,34 @@ func TestStoreDumpTellsUnreadable(t *testing.T) {
 	}
 }
 
+// TestStoreDumpOfDamagedFile has both headers gone: all is there still, and said to be perhaps of long ago.
+func TestStoreDumpOfDamagedFile(t *testing.T) {
+	dir := storeOf(t, "v1")
+	file := filepath.Join(dir, "outbox.db")
+	spoilt := read(t, file)
+	clear(spoilt[:2*4096])
+	if err := os.WriteFile(file, spoilt, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := callStore(t, nil, "dump", file)
+	if got.code != 1 || strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, "file is damaged; pages or values passed over: 2, ") ||
+		!strings.Contains(got.stderr, "; stray: ") {
+		t.Errorf("exit %d, %q", got.code, got.stderr)
+	}
+	there := map[string]bool{}
+	for _, line := range storeLines(t, got.stdout) {
+		if line.Kind != mqtt.Stray || line.Unreadable {
+			t.Errorf("%+v", line)
+		}
+		there[line.Topic+line.Key+string(line.Payload)] = true
+	}
+	for _, want := range storeLines(t, string(read(t, filepath.Join("testdata", "store", "v1.jsonl")))) {
+		if !there[want.Topic+want.Key+string(want.Payload)] {
+			t.Errorf("not there: %+v", want)
+		}
+	}
+}
+
 // TestStoreIsHeld asks for the store of a running daemon: each call says so within about a second, and
 // the daemon goes on.
 func TestStoreIsHeld(t *testing.T) {
