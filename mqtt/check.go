@@ -58,7 +58,7 @@ func CheckStore(path string, readable func(key string, value []byte) error) (Sto
 	}
 	r := StoreReport{Path: s.path, Size: fileSize(s.path)}
 	err = s.look(func(db *bolt.DB) error {
-		r.HalfHeader = !s.bothHeaders(db.Info().PageSize)
+		r.HalfHeader = !s.bothHeaders()
 		return db.View(func(tx *bolt.Tx) error {
 			if !r.HalfHeader { // tx.Check would not bear its sight
 				if err := checkPages(tx); err != nil {
@@ -230,7 +230,7 @@ func CompactStore(path string) (before, after int64, err error) {
 
 func (s *Store) rewrite() error {
 	err := s.look(func(db *bolt.DB) error {
-		if !s.bothHeaders(db.Info().PageSize) {
+		if !s.bothHeaders() {
 			return fmt.Errorf("one of the two headers: %w", errDamaged)
 		}
 		return db.View(checkPages)

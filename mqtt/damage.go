@@ -2,10 +2,8 @@ package mqtt
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io/fs"
 	"os"
 	"runtime/debug"
@@ -85,25 +83,13 @@ func checkPages(tx *bolt.Tx) error {
 
 // bothHeaders tells whether both meta pages are good. bbolt is content with one,
 // which may be that of the commit before the last.
-func (s *Store) bothHeaders(pageSize int) bool {
-	const checked = 56 // bytes behind the page header; the checksum, FNV-1a, follows
+func (s *Store) bothHeaders() bool {
 	file, err := os.Open(s.path)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = file.Close() }()
-	for page := range int64(2) {
-		meta := make([]byte, checked+8)
-		if _, err := file.ReadAt(meta, page*int64(pageSize)+pageHeader); err != nil {
-			return false
-		}
-		sum := fnv.New64a()
-		_, _ = sum.Write(meta[:checked])
-		if sum.Sum64() != binary.NativeEndian.Uint64(meta[checked:]) {
-			return false
-		}
-	}
-	return true
+	return len(fileHeaders(file)) == 2
 }
 
 // walk reads everything once, and the schema.

@@ -92,7 +92,7 @@ func (s *Store) inspect(db *bolt.DB) error {
 	if err := db.View(s.walk); err != nil {
 		return err
 	}
-	if !s.bothHeaders(db.Info().PageSize) {
+	if !s.bothHeaders() {
 		s.damages.Add(1)
 		s.log.Error().Msg("one of the two headers of the store was damaged, what was stored last may be missing")
 	}
