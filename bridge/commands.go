@@ -56,14 +56,13 @@ func (b *Bridge) clear(topic string) {
 // enqueue puts a command into its phone's queue, or answers why not: what could not be read is answered
 // here, so that its transaction is remembered like any other.
 func (b *Bridge) enqueue(d *device, cmd phone.Command, unread error) {
-	now := time.Now()
-	if again, repeated := d.queue.Expect(cmd, now); repeated {
+	j := queue.Job{Command: cmd, Identity: queue.IdentityOf(cmd, unread), At: time.Now()}
+	if again, repeated := d.queue.Expect(j.Identity, j.At); repeated {
 		if again != nil {
 			b.publishResult(d.mac, *again)
 		}
 		return
 	}
-	j := queue.Job{Command: cmd, At: now}
 	if unread != nil {
 		b.conclude(d, j, unreadable(unread))
 		return

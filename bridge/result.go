@@ -54,7 +54,7 @@ func (o outcome) because(code, text string) outcome {
 // transaction that came meanwhile.
 func (b *Bridge) conclude(d *device, j queue.Job, o outcome) {
 	r := b.respond(d.mac, j.Command, o, j.At)
-	repeats := d.queue.Settle(j.Command, r)
+	repeats := d.queue.Settle(j.Identity, r)
 	r.Repeated = true
 	for range repeats {
 		b.publishResult(d.mac, r)

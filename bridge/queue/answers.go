@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -17,12 +18,19 @@ const (
 
 // answers remembers the results of one phone's commands that have a transaction: a QoS 1 publisher may
 // send a command twice. Who uses one transaction for everything does not send a command twice with it.
-type answers map[string]*answer
+type answers map[Identity]*answer
 
-// identity is what two commands have in common that are the same: all but when they expire.
-func identity(c phone.Command) string {
+// Identity is what two commands have in common that are the same. The zero one is no other's.
+type Identity [sha256.Size]byte
+
+// IdentityOf is that of a command, or of one that could not be read for this reason. All of it counts but
+// when it expires; without a transaction it has none.
+func IdentityOf(c phone.Command, unread error) Identity {
+	if c.Transaction == nil {
+		return Identity{}
+	}
 	c.ExpiresAt = time.Time{}
-	return fmt.Sprintf("%#v", c)
+	return sha256.Sum256(fmt.Appendf(nil, "%#v %v", c, unread))
 }
 
 type answer struct {
@@ -33,16 +41,15 @@ type answer struct {
 
 // Expect notes that a command came in. When it came with its transaction before, it is a repeat that must
 // not be run again; its result is given when there is one, and otherwise follows by [Queue.Settle].
-func (q *Queue) Expect(c phone.Command, now time.Time) (result *payload.Result, repeated bool) {
-	if c.Transaction == nil {
+func (q *Queue) Expect(command Identity, now time.Time) (result *payload.Result, repeated bool) {
+	if command == (Identity{}) {
 		return nil, false
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	key := identity(c)
-	seen, ok := q.answers[key]
+	seen, ok := q.answers[command]
 	if !ok || seen.isOver(now) {
-		q.answers.expect(key, now)
+		q.answers.expect(command, now)
 		return nil, false
 	}
 	if seen.result == nil {
@@ -57,7 +64,7 @@ func (q *Queue) Expect(c phone.Command, now time.Time) (result *payload.Result, 
 func (a *answer) isOver(now time.Time) bool { return a.result != nil && now.Sub(a.at) >= remembered }
 
 // expect notes a command whose result is still to come, and drops those that are over.
-func (a *answers) expect(command string, now time.Time) {
+func (a *answers) expect(command Identity, now time.Time) {
 	if *a == nil {
 		*a = make(answers)
 	}
@@ -70,13 +77,10 @@ func (a *answers) expect(command string, now time.Time) {
 }
 
 // Settle notes the result of a command and tells how many repeats wait for it.
-func (q *Queue) Settle(c phone.Command, r payload.Result) (repeats int) {
-	if c.Transaction == nil {
-		return 0
-	}
+func (q *Queue) Settle(command Identity, r payload.Result) (repeats int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	seen, ok := q.answers[identity(c)]
+	seen, ok := q.answers[command]
 	if !ok {
 		return 0
 	}

@@ -29,10 +29,11 @@ var (
 
 // Job is a command to give to the phone, or a probe.
 type Job struct {
-	Command phone.Command
-	Probe   bool
-	Refused bool      // as things stand it will not be sent: nothing has to end for it
-	At      time.Time // when it came in
+	Command  phone.Command
+	Identity Identity // of the command
+	Probe    bool
+	Refused  bool      // as things stand it will not be sent: nothing has to end for it
+	At       time.Time // when it came in
 }
 
 // yieldsTo tells that a job has to end early for another: a probe for any command, which would wait for

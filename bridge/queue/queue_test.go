@@ -152,13 +152,16 @@ func TestClose(t *testing.T) {
 }
 
 // with is a command with this transaction.
-func with(transaction string) phone.Command {
-	return phone.Command{Name: "dial", Number: "206", Transaction: json.RawMessage(transaction)}
+func with(transaction string) Identity {
+	return IdentityOf(phone.Command{Name: "dial", Number: "206", Transaction: json.RawMessage(transaction)}, nil)
 }
 
 // TestSameCommand tells which commands with one transaction are one.
 func TestSameCommand(t *testing.T) {
 	first := phone.Command{Name: "key", Keys: []phone.Key{"1", "2"}, Transaction: json.RawMessage(`7`)}
+	if IdentityOf(first, errors.New("cannot be read")) == IdentityOf(first, nil) {
+		t.Error("one that cannot be read is taken for the one that it was meant to be")
+	}
 	for what, change := range map[string]func(*phone.Command){
 		"":                   func(*phone.Command) {},
 		"another time":       func(c *phone.Command) { c.ExpiresAt = time.Now() },
@@ -173,10 +176,10 @@ func TestSameCommand(t *testing.T) {
 		"another time again": func(c *phone.Command) { c.ExpiresAt = time.Now().Add(time.Hour) },
 	} {
 		var q Queue
-		q.Expect(first, time.Now())
+		q.Expect(IdentityOf(first, nil), time.Now())
 		next := first
 		change(&next)
-		if _, repeated := q.Expect(next, time.Now()); repeated != (what == "" || strings.HasPrefix(what, "another time")) {
+		if _, repeated := q.Expect(IdentityOf(next, nil), time.Now()); repeated != (what == "" || strings.HasPrefix(what, "another time")) {
 			t.Errorf("%s: repeated %v", what, repeated)
 		}
 	}
@@ -214,7 +217,7 @@ func TestAnswers(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		expect(`"t1"`, expected{})
 		expect(`"t2"`, expected{nil, true}) // it still runs
-		if repeats := q.Settle(phone.Command{}, payload.Result{Status: "ok"}); repeats != 0 {
+		if repeats := q.Settle(Identity{}, payload.Result{Status: "ok"}); repeats != 0 {
 			t.Errorf("%d repeats of none", repeats)
 		}
 	})
@@ -224,10 +227,11 @@ func TestAnswers(t *testing.T) {
 func TestCommandsWithoutTransaction(t *testing.T) {
 	var q Queue
 	for range 2 {
-		if _, repeated := q.Expect(phone.Command{Name: "dial"}, time.Now()); repeated {
+		none := IdentityOf(phone.Command{Name: "dial"}, nil)
+		if _, repeated := q.Expect(none, time.Now()); repeated {
 			t.Error("a repeat of nothing")
 		}
-		q.Settle(phone.Command{Name: "dial"}, payload.Result{})
+		q.Settle(none, payload.Result{})
 	}
 }
 
@@ -238,7 +242,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	for i := range 3 * mostAnswers {
 		c := with(fmt.Sprint(i))
 		q.Expect(c, now)
-		q.Settle(c, payload.Result{Transaction: c.Transaction})
+		q.Settle(c, payload.Result{})
 		if len(q.answers) > mostAnswers {
 			t.Fatalf("%d are remembered", len(q.answers))
 		}

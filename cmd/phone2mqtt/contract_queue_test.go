@@ -209,12 +209,15 @@ func TestTransactionOfAnother(t *testing.T) {
 	t.Parallel()
 	p := startPhone(t, phoneOptions(vendor))
 	s := startScene(t, nil, p)
-	for _, c := range [][2]string{
-		{"dial", `{"number":"206","transaction":"x"}`}, {"dial", `{"number":"207","transaction":"x"}`},
-		{"hangup", `{"transaction":"x"}`}, {"hangup", `{"transaction":"x","expires_at":"2999-01-01T00:00:00Z"}`},
+	for _, c := range []struct{ command, payload, want string }{
+		{"dial", `{"number":"206","transaction":"x"}`, "ok"},
+		{"dial", `{"number":"207","transaction":"x"}`, "ok"},
+		{"hangup", `{"value":"now","transaction":"x"}`, "error argument"},
+		{"hangup", `{"transaction":"x"}`, "ok"},
+		{"hangup", `{"transaction":"x","expires_at":"2999-01-01T00:00:00Z"}`, "ok"}, // the same again
 	} {
-		if result := s.do(t, vendor, c[0], c[1]); outcome(result) != "ok" {
-			t.Errorf("%q: %s", c, result.payload)
+		if result := s.do(t, vendor, c.command, c.payload); outcome(result) != c.want {
+			t.Errorf("%s %s: %s, want %s", c.command, c.payload, result.payload, c.want)
 		}
 	}
 	if diff := cmp.Diff([]string{"Command=1&Number=206", "Command=1&Number=207", "Command=2"}, lines(p)); diff != "" {
