@@ -1,7 +1,6 @@
 package mqtt
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -16,7 +15,9 @@ const (
 	probeBytes    = 1 << 10
 )
 
-// bucketProbe exists between the two transactions of a probe only.
+// bucketProbe exists between the two transactions of a probe, or after one that
+// failed or was killed until the next one or the next start. Its keys are those of
+// nothing else, so that a dump of a damaged file can tell them.
 var bucketProbe = []byte("probe")
 
 // heals tells that the store does not fail, or not any more. An empty
@@ -50,6 +51,12 @@ func (s *Store) probe() error {
 		return err
 	}
 	return guard(func() error {
+		// What another one left would need room beside it.
+		if leftProbe(db) {
+			if err := db.Update(removeProbe); err != nil {
+				return err
+			}
+		}
 		if err := db.Update(putProbe); err != nil {
 			return err
 		}
@@ -57,13 +64,18 @@ func (s *Store) probe() error {
 	})
 }
 
+func leftProbe(db *bolt.DB) (left bool) {
+	_ = db.View(func(tx *bolt.Tx) error { left = tx.Bucket(bucketProbe) != nil; return nil })
+	return left
+}
+
 func putProbe(tx *bolt.Tx) error {
-	b, err := tx.CreateBucketIfNotExists(bucketProbe)
+	b, err := tx.CreateBucket(bucketProbe)
 	if err != nil {
 		return err
 	}
 	for n := range uint64(probeMessages) {
-		if err := b.Put(binary.BigEndian.AppendUint64(nil, n), make([]byte, probeBytes)); err != nil {
+		if err := b.Put(fmt.Appendf(nil, "%s/%03d", bucketProbe, n), make([]byte, probeBytes)); err != nil {
 			return err
 		}
 	}

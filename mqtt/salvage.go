@@ -8,10 +8,12 @@ import (
 	"os"
 	"slices"
 	"sort"
+	"strings"
 )
 
 // salvager reads what is whole of a damaged file, without bbolt, and passes over the rest. Any byte of the
-// file may be anything: no page is read twice, so its size bounds time and memory.
+// file may be anything: no page is taken twice, so its size bounds memory. A page that lies about its own
+// size is read as far as it says: who makes a file for that has the dump take minutes.
 type salvager struct {
 	pageTree
 	pieces []piece
@@ -253,9 +255,12 @@ func (v *salvager) scan() {
 	}
 }
 
-// kindOf tells what is found by itself: of a page in use, what is missing where it fits. Nothing fits: it is
+// kindOf tells what is found by itself, nothing of a probe: of a page in use, what is missing where it fits. Nothing fits: it is
 // of an earlier transaction.
 func (v *salvager) kindOf(key string) (kind Kind) {
+	if strings.HasPrefix(key, string(bucketProbe)+"/") {
+		return ""
+	}
 	for _, k := range kinds {
 		fits := func(gap keys) bool { return gap.has(key) }
 		switch {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -289,5 +290,37 @@ func TestSalvageNewerEnd(t *testing.T) {
 	v.gaps = map[Kind][]keys{OfOwner: {{}}}
 	if v.scan(); len(v.pieces) != 1 || v.pieces[0].key != "n" || v.pieces[0].kind != Stray {
 		t.Errorf("%+v", v.pieces)
+	}
+}
+
+// TestSalvageLeavesProbesOut has what a probe left in the file when its process was killed.
+func TestSalvageLeavesProbesOut(t *testing.T) {
+	path, _ := livedStore(t)
+	s, err := OpenStore(filepath.Dir(path), StoreOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.db.Load().Update(putProbe); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := fileHeaders(bytes.NewReader(whole))[0]
+	for name, pages := range map[string][]uint64{"both headers": {0, 1}, "newest root": {newest.root}, "list of free pages": {newest.freelist}} {
+		t.Run(name, func(t *testing.T) {
+			spoilt := bytes.Clone(whole)
+			for _, id := range pages {
+				clear(spoilt[id*newest.size:][:newest.size])
+			}
+			var got salvaged // has each line checked
+			if err := got.dump(t, path, spoilt); !errors.Is(err, errDamaged) || got.waiting+got.strays < 590 {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
 	}
 }
