@@ -65,9 +65,10 @@ func (c *config) secretFiles() []secretFile {
 }
 
 // looseness tells who may read or change a file beside those who have to, in words, and what to do; empty
-// when nobody may. Three are left alone:
+// when nobody may. Four are left alone:
 //
 //   - what a container engine hands in below /run/secrets (0444, which nobody can change there),
+//   - what lies in a folder that nobody else may enter, as the store does,
 //   - what lies on a read-only mount, as Kubernetes mounts its secrets (0644),
 //   - the group of a file that is not ours: it is how we come to read it.
 //
@@ -84,8 +85,19 @@ func looseness(path string, user int) (who, cure string) {
 	if err != nil || handedIn(actual) {
 		return "", ""
 	}
+	folder, err := os.Stat(filepath.Dir(actual))
+	if err != nil {
+		return "", ""
+	}
 	const group, others fs.FileMode = 0o060, 0o006
-	switch mode, mine := info.Mode().Perm(), ours(info, user); {
+	mode := info.Mode().Perm()
+	switch enter := folder.Mode().Perm(); {
+	case enter&0o011 == 0:
+		mode &^= group | others
+	case enter&0o001 == 0:
+		mode &^= others
+	}
+	switch mine := ours(info, user); {
 	case mode&others != 0 && mine:
 		return "everybody", "chmod 600 " + path
 	case mode&others != 0:

@@ -37,6 +37,16 @@ func looseWarnings(t *testing.T, settings map[string]string) [][3]string {
 	return told
 }
 
+// openFolder is one that everybody may enter, whatever the umask is.
+func openFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // secretIn writes a secret into a file with these permissions.
 func secretIn(t *testing.T, dir, name, content string, mode fs.FileMode) string {
 	t.Helper()
@@ -57,7 +67,7 @@ func TestLooseFiles(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("permissions of Linux")
 	}
-	dir := t.TempDir()
+	dir := openFolder(t)
 	everybody := secretIn(t, dir, "mqtt", hidden, 0o644)
 	group := secretIn(t, dir, "phone", hidden, 0o640)
 	written := secretIn(t, dir, "token", hidden+"-0123456789", 0o602)
@@ -108,7 +118,7 @@ func TestLooseFilesOfARun(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("permissions of Linux")
 	}
-	dir, addr := t.TempDir(), freeAddr(t)
+	dir, addr := openFolder(t), freeAddr(t)
 	token := secretIn(t, dir, "token", hidden+"-0123456789", 0o644)
 	secretIn(t, dir, "outbox.db", "", 0o644) // an empty file is a new store
 	p := startProgram(t, "MQTT_URL=mqtt://127.0.0.1:1", "HTTP_ADDR="+addr, "DATA_DIR="+dir, "HTTP_TOKEN_FILE="+token).live(t, addr)
@@ -122,7 +132,7 @@ func TestLooseness(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("permissions of Linux")
 	}
-	dir, me := t.TempDir(), os.Geteuid()
+	dir, me := openFolder(t), os.Geteuid()
 	stranger := me + 1000
 	for _, test := range []struct {
 		mode      fs.FileMode
@@ -151,6 +161,18 @@ func TestLooseness(t *testing.T) {
 		if who, _ := looseness(link, test.user); who != test.who {
 			t.Errorf("%o by a link: %q, want %q", test.mode, who, test.who)
 		}
+	}
+	path := secretIn(t, dir, "secret", hidden, 0o664)
+	for mode, want := range map[fs.FileMode]string{0o755: "everybody", 0o701: "everybody", 0o750: "a group", 0o700: "", 0o766: ""} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		if who, _ := looseness(path, me); who != want {
+			t.Errorf("in a folder with %o: %q, want %q", mode, who, want)
+		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
 	}
 	for path, want := range map[string]bool{
 		"/run/secrets/mqtt": true, "/var/run/secrets/a/b": true, "/run/secrets-of-mine": false, filepath.Join(dir, "secret"): false,
