@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os/signal"
 	"syscall"
 	"time"
 
@@ -56,6 +57,9 @@ func demo(ctx context.Context, stdout, stderr io.Writer) error {
 		mqtt:   mqtt.Config{URL: "mqtt://" + broker.Addr(), ClientID: demoBase},
 		bridge: demoBridge(server, kitchen, office),
 	}
+	// A terminal that is closed ends it as Ctrl-C does.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+	defer stop()
 	user := &demoUser{broker: broker.Addr(), screen: screen, kitchen: kitchen, office: office}
 	return p.run(ctx, log,
 		kitchen.Run, office.Run,

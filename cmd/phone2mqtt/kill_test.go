@@ -87,6 +87,11 @@ func (p *program) live(t *testing.T, addr string) *program {
 	t.Helper()
 	p.intake = addr
 	eventually(t, "the daemon is live", func() bool {
+		select {
+		case <-p.ended: // whoever answers is another one
+			t.Fatalf("the daemon has ended: %s", p.log)
+		default:
+		}
 		answer, err := http.Get("http://" + addr + "/healthz")
 		if err != nil {
 			return false
@@ -215,8 +220,14 @@ func TestExitCodes(t *testing.T) {
 }
 
 // TestDemo runs the demo as a process: within five seconds both directions are on the screen, and
-// Ctrl-C ends it with exit 0.
+// Ctrl-C, or closing the terminal, ends it with exit 0.
 func TestDemo(t *testing.T) {
+	for _, end := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
+		t.Run(end.String(), func(t *testing.T) { testDemo(t, end) })
+	}
+}
+
+func testDemo(t *testing.T, end syscall.Signal) {
 	process := exec.Command(os.Args[0], "demo")
 	process.Env = []string{asProgram + "=1", prefix + "_LOG_LEVEL=error", prefix + "_MQTT_URL=mqtt://never-asked.invalid"}
 	var errs strings.Builder
@@ -240,7 +251,7 @@ func TestDemo(t *testing.T) {
 	if len(wanted) > 0 || took > 5*time.Second {
 		t.Errorf("after %s not on the screen: %q", took, wanted)
 	}
-	if err := process.Process.Signal(syscall.SIGINT); err != nil {
+	if err := process.Process.Signal(end); err != nil {
 		t.Fatal(err)
 	}
 	// What it still prints has to be read, or it would end by a broken pipe.
@@ -248,6 +259,6 @@ func TestDemo(t *testing.T) {
 	}
 	if err := process.Wait(); err != nil {
 		exit, _ := errors.AsType[*exec.ExitError](err)
-		t.Errorf("Ctrl-C: %v %v, want exit 0: %s", err, exit, errs.String())
+		t.Errorf("%v: %v %v, want exit 0: %s", end, err, exit, errs.String())
 	}
 }

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -60,14 +58,10 @@ func (f phonesFile) read() ([]book.Listing, error) {
 	return phones, nil
 }
 
-// follow is the service that reads the file again on SIGHUP and when it changes, and has the phones
-// listed when they differ from the present ones. A bad file changes nothing, and is told of once.
-// Without a file SIGHUP does nothing: left alone it would end the program.
-func (f phonesFile) follow(present []book.Listing, list func([]book.Listing), log zerolog.Logger) service {
+// follow is the service that reads the file again when it is asked, on SIGHUP, and when it changes, and has
+// the phones listed when they differ from the present ones. A bad file changes nothing, and is told of once.
+func (f phonesFile) follow(asked <-chan os.Signal, present []book.Listing, list func([]book.Listing), log zerolog.Logger) service {
 	return func(ctx context.Context) error {
-		asked := make(chan os.Signal, 1)
-		signal.Notify(asked, syscall.SIGHUP)
-		defer signal.Stop(asked)
 		if f.path == "" {
 			<-ctx.Done()
 			return nil

@@ -85,7 +85,7 @@ func follow(t *testing.T, path string) *follower {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve := file.follow(present, func(phones []book.Listing) {
+	serve := file.follow(nil, present, func(phones []book.Listing) {
 		var names []string
 		for _, p := range phones {
 			names = append(names, p.Name)
