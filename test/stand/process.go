@@ -131,10 +131,22 @@ func Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// FreeAddr is an address on loopback where nobody listens. Where all of 127.0.0.0/8 is this machine, as on
-// Linux, its host is this process's own: others who ask for any port of 127.0.0.1 do not get this one
-// before it is used.
+// given are the addresses that FreeAddr returned.
+var given sync.Map
+
+// FreeAddr is an address on loopback where nobody listens, another one each time. Where all of 127.0.0.0/8
+// is this machine, as on Linux, its host is this process's own: others who ask for any port of 127.0.0.1 do
+// not get this one before it is used.
 func FreeAddr() (string, error) {
+	for {
+		addr, err := freeAddr()
+		if _, before := given.LoadOrStore(addr, true); err != nil || !before {
+			return addr, err
+		}
+	}
+}
+
+func freeAddr() (string, error) {
 	pid := os.Getpid()
 	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 192|pid>>16&0x3f, pid>>8&0xff, pid&0xff))
 	if err != nil {
