@@ -38,15 +38,15 @@ type parts struct {
 	bridge   bridge.Config
 	record   recordings
 	phones   phonesFile       // where bridge.Phones were read
-	hangUps  <-chan os.Signal // SIGHUP: read them again; nil: nobody asks
+	reload   <-chan os.Signal // SIGHUP: read them again; nil: nobody asks
 }
 
 // daemon runs the program as the environment says.
 func daemon(ctx context.Context, stderr io.Writer) error {
 	// From here on, and without a phones file too: left alone SIGHUP would end the program.
-	hangUps := make(chan os.Signal, 1)
-	signal.Notify(hangUps, syscall.SIGHUP)
-	defer signal.Stop(hangUps)
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
 	cfg, err := loadConfig()
 	if err != nil {
 		return usageError{err}
@@ -59,7 +59,7 @@ func daemon(ctx context.Context, stderr io.Writer) error {
 		bridge:   cfg.bridgeConfig(),
 		record:   recordings{cfg.Record.Dir, cfg.Record.Plain},
 		phones:   phonesFile{cfg.PhonesFile, cfg.Phones},
-		hangUps:  hangUps,
+		reload:   reload,
 	}
 	if p.bridge.Phones, err = p.phones.read(); err != nil {
 		return usageError{err}
@@ -146,7 +146,7 @@ func (p parts) run(ctx context.Context, log zerolog.Logger, more ...service) err
 	if b, err = bridge.New(p.bridge, client, store, log); err != nil {
 		return errors.Join(fmt.Errorf("DATA_DIR: %w", err), store.Close())
 	}
-	services := []service{client.Run, b.Run, p.phones.follow(p.hangUps, p.bridge.Phones, b.List, log), serve("intake", p.intake, action.Server{Handler: b, Bounds: intakeBounds(p.bridge, log), Log: log})}
+	services := []service{client.Run, b.Run, p.phones.follow(p.reload, p.bridge.Phones, b.List, log), serve("intake", p.intake, action.Server{Handler: b, Bounds: intakeBounds(p.bridge, log), Log: log})}
 	if p.admin != nil {
 		services = append(services, serve("admin", p.admin, action.Server{Handler: http.HandlerFunc(b.ServeAdmin), Bounds: adminBounds, Log: log}))
 	}

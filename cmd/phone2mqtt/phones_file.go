@@ -60,7 +60,7 @@ func (f phonesFile) read() ([]book.Listing, error) {
 
 // follow is the service that reads the file again when it is asked, on SIGHUP, and when it changes, and has
 // the phones listed when they differ from the present ones. A bad file changes nothing, and is told of once.
-func (f phonesFile) follow(asked <-chan os.Signal, present []book.Listing, list func([]book.Listing), log zerolog.Logger) service {
+func (f phonesFile) follow(reload <-chan os.Signal, present []book.Listing, list func([]book.Listing), log zerolog.Logger) service {
 	return func(ctx context.Context) error {
 		if f.path == "" {
 			<-ctx.Done()
@@ -76,7 +76,7 @@ func (f phonesFile) follow(asked <-chan os.Signal, present []book.Listing, list 
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-asked:
+			case <-reload:
 				// Whoever asks is answered, be it the same as before.
 				complaint = ""
 				log.Info().Str("file", f.path).Msg("SIGHUP: reading the phones file again")
