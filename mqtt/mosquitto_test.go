@@ -5,8 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/phone2mqtt/phone2mqtt/test/stand"
@@ -18,7 +16,7 @@ func startMosquitto(t *testing.T, lines ...string) (url string) {
 	t.Helper()
 	// Longer than the test's own context: what runs against it is stopped by clean-ups of its own.
 	broker, err := stand.StartBroker(context.Background(), t.TempDir(), "", lines...)
-	if errors.Is(err, stand.ErrNoMosquitto) && !slices.Contains(strings.Split(os.Getenv("TEST_REQUIRE"), ","), "mosquitto") {
+	if errors.Is(err, stand.ErrNoMosquitto) && !stand.Required("mosquitto") {
 		t.Skip(err)
 	}
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,7 +62,7 @@ func requireMosquitto(t testing.TB) {
 	_, err := stand.FindMosquitto()
 	switch {
 	case err == nil:
-	case slices.Contains(strings.Split(os.Getenv("TEST_REQUIRE"), ","), "mosquitto"):
+	case stand.Required("mosquitto"):
 		t.Fatalf("%v, and TEST_REQUIRE asks for it", err)
 	default:
 		t.Skip(err)

@@ -8,8 +8,6 @@ package homeassistant
 
 import (
 	"os"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -36,7 +34,7 @@ func required(t *testing.T) {
 
 func absent(t *testing.T, name, why string) {
 	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("TEST_REQUIRE"), ","), name) {
+	if stand.Required(name) {
 		t.Fatalf("%s, and TEST_REQUIRE asks for %s", why, name)
 	}
 	t.Skip(why)

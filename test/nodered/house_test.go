@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +46,7 @@ type house struct {
 // absent ends the test without an error, unless TEST_REQUIRE names what is missing.
 func absent(t *testing.T, name, why string) {
 	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("TEST_REQUIRE"), ","), name) {
+	if stand.Required(name) {
 		t.Fatalf("%s, and TEST_REQUIRE asks for %s", why, name)
 	}
 	t.Skip(why)

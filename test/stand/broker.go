@@ -8,11 +8,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // ErrNoMosquitto means that mosquitto is not installed: whatever needs it is to be skipped by name.
 var ErrNoMosquitto = errors.New("mosquitto is not installed")
+
+// Required tells that TEST_REQUIRE names a program: then it is a failure, and no skip, that it is missing.
+func Required(program string) bool {
+	return slices.Contains(strings.Split(os.Getenv("TEST_REQUIRE"), ","), program)
+}
 
 // FindMosquitto is the path of the broker, or [ErrNoMosquitto]. Debian puts it where only root looks.
 func FindMosquitto() (string, error) {

@@ -3,8 +3,6 @@ package stand
 import (
 	"context"
 	"errors"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +13,7 @@ import (
 func startBroker(t *testing.T, addr string) Broker {
 	t.Helper()
 	b, err := StartBroker(context.Background(), t.TempDir(), addr)
-	if errors.Is(err, ErrNoMosquitto) && !slices.Contains(strings.Split(os.Getenv("TEST_REQUIRE"), ","), "mosquitto") {
+	if errors.Is(err, ErrNoMosquitto) && !Required("mosquitto") {
 		t.Skip(err)
 	}
 	if err != nil {
